@@ -1,0 +1,7 @@
+//! Words everyone uses. Values and pure rules only; the one door for time and chance is [`time::Clock`].
+
+pub mod address;
+pub mod language;
+pub mod text;
+pub mod time;
+pub mod token;

@@ -1,0 +1,89 @@
+use serde::Deserialize;
+
+use super::load::Finding;
+
+/// `[feeds]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Feeds {
+    /// Items in a feed.
+    pub items: i64,
+    /// Minutes for which a reader may keep a feed without asking; also `ttl`.
+    pub max_age_minutes: i64,
+    /// Bytes of finished feeds kept in memory.
+    pub memory_bytes: u64,
+}
+
+impl Default for Feeds {
+    fn default() -> Self {
+        Self {
+            items: 50,
+            max_age_minutes: 5,
+            memory_bytes: 128 * 1024 * 1024,
+        }
+    }
+}
+
+impl Feeds {
+    pub(super) fn check(&self) -> Result<(), Finding> {
+        if !(1..=1000).contains(&self.items) {
+            return Err(Finding::new(
+                "feeds.items",
+                "is not between 1 and 1000",
+                "Write 50",
+            ));
+        }
+        // NetNewsWire keeps a feed for five hours at most.
+        if !(1..=300).contains(&self.max_age_minutes) {
+            return Err(Finding::new(
+                "feeds.max_age_minutes",
+                "is not between 1 and 300",
+                "Write 5",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// `[fetch]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fetch {
+    /// Networks (CIDR) that may be fetched although they are not public; empty by default.
+    pub allow_networks: Vec<String>,
+    /// Seconds for one fetch from the first byte to the last.
+    pub timeout_secs: u64,
+    /// The largest body that is read.
+    pub max_bytes: usize,
+}
+
+impl Default for Fetch {
+    fn default() -> Self {
+        Self {
+            allow_networks: Vec::new(),
+            timeout_secs: 30,
+            max_bytes: 32 * 1024 * 1024,
+        }
+    }
+}
+
+impl Fetch {
+    pub(super) fn check(&self) -> Result<(), Finding> {
+        for network in &self.allow_networks {
+            let good = network.split_once('/').is_some_and(|(ip, bits)| {
+                ip.parse::<std::net::IpAddr>().is_ok_and(|ip| {
+                    bits.parse::<u8>()
+                        .is_ok_and(|b| b <= if ip.is_ipv4() { 32 } else { 128 })
+                })
+            });
+            if !good {
+                return Err(Finding::new(
+                    "fetch.allow_networks",
+                    format!("{network:?} is not a network"),
+                    "Write it like 10.1.0.0/16",
+                ));
+            }
+        }
+        Ok(())
+    }
+}

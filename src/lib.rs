@@ -1,0 +1,11 @@
+//! Jarshy (Kazakh *жаршы*, "herald"): a syndication and newsletter service for newsrooms.
+pub mod audience;
+pub mod base;
+pub mod config;
+pub mod db;
+pub mod delivery;
+pub mod digest;
+pub mod newsroom;
+pub mod syndication;
+pub mod theme;
+pub mod work;

@@ -1,0 +1,49 @@
+//! What long-running work stands on: the [`Core`] every use case is handed, the worker registry, cursors and meta.
+
+pub mod store;
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::base::time::Clock;
+use crate::base::token::KeyRing;
+use crate::config::Config;
+use crate::db::Db;
+
+/// What every use case needs: settings, database, clock, keys and the bells. Cheap to clone.
+#[derive(Clone)]
+pub struct Core {
+    /// Settings.
+    pub config: Arc<Config>,
+    /// Database.
+    pub db: Db,
+    /// Time and chance.
+    pub clock: Clock,
+    /// Keys.
+    pub keys: Arc<KeyRing>,
+    /// Bells that spare a wait; the database is polled as well.
+    pub bells: Arc<Bells>,
+}
+
+/// In-process bells. Ringing one is a hint: whoever listens looks at the database, and looks anyway every few seconds.
+#[derive(Default)]
+pub struct Bells {
+    /// The head of the release log moved.
+    pub released: Notify,
+    /// A delivery became due.
+    pub queued: Notify,
+}
+
+impl Core {
+    /// Puts the parts together.
+    pub fn new(config: Config, db: Db, clock: Clock, keys: KeyRing) -> Self {
+        Self {
+            config: Arc::new(config),
+            db,
+            clock,
+            keys: Arc::new(keys),
+            bells: Arc::default(),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Stories told from outside: one binary, so that the library is linked once.
+//!
+//! Each story runs on both engines (`both_engines!`). PostgreSQL is at `JARSHY_TEST_POSTGRES`; without it a story says
+//! "skipped", and with `CI` set that is a failure.
+
+mod sql;
+mod support;

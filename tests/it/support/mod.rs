@@ -1,0 +1,166 @@
+//! What stories stand on: a newsroom of their own on either engine, with a clock that stands still.
+#![allow(dead_code, reason = "each story uses its part")]
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use jarshy::base::time::{Clock, Timestamp};
+use jarshy::config::Config;
+use jarshy::db::Db;
+use jarshy::work::Core;
+
+/// The engine a story runs on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Runs an `async fn name(engine: Engine)` as two tests, `name::sqlite` and `name::postgres`.
+#[macro_export]
+macro_rules! both_engines {
+    ($($name:ident),+ $(,)?) => { $(
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$name($crate::support::Engine::Sqlite).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                if $crate::support::postgres_url().is_some() {
+                    super::$name($crate::support::Engine::Postgres).await;
+                }
+            }
+        }
+    )+ };
+}
+
+/// The server for tests; `None` says "skipped", and panics where `CI` is set.
+pub fn postgres_url() -> Option<String> {
+    let url = std::env::var("JARSHY_TEST_POSTGRES").ok();
+    if url.is_none() {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "JARSHY_TEST_POSTGRES is not set: a skipped engine is a failure in CI"
+        );
+        eprintln!("skipped: JARSHY_TEST_POSTGRES is not set");
+    }
+    url
+}
+
+/// The folder of shared test data (`../shared/data` beside the checkout, or `JARSHY_SHARED`); `None` says "skipped".
+pub fn shared_data() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = std::env::var_os("JARSHY_SHARED")
+        .map_or_else(|| root.join("../shared/data"), PathBuf::from);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "{} is absent: a skipped test is a failure in CI",
+        folder.display()
+    );
+    eprintln!("skipped: {} is absent", folder.display());
+    None
+}
+
+/// Two keys that look random enough; for tests alone.
+pub const SECRETS: &str = "[secrets]\n\
+    hash_key = \"5dc3e8f7062b94a1cf5873e6d10b2a498f2b6c1de09a47513fb8d2c46e7a9011\"\n\
+    link_keys = { 1 = \"8f2b6c1de09a47513fb8d2c46e7a90115dc3e8f7062b94a1cf5873e6d10b2a49\" }\n";
+
+/// Settings of a newsroom in kk, ru and en with three sections and one newsletter.
+pub const NEWSROOM: &str = r#"
+[server]
+public_url = "https://news.example.kz"
+[newsroom]
+names = { kk = "Тау жаршысы", ru = "Тау жаршысы", en = "Tau Herald" }
+languages = ["kk", "ru", "en"]
+time_zone = "Asia/Almaty"
+[newsroom.operator]
+names = { kk = "«Тау жаршысы» редакциясы", ru = "Редакция «Тау жаршысы»", en = "Tau Herald newsroom" }
+email = "office@news.example.kz"
+[[section]]
+slug = "society"
+names = { kk = "Қоғам", ru = "Общество", en = "Society" }
+[[section]]
+slug = "economy"
+names = { kk = "Экономика", ru = "Экономика", en = "Economy" }
+[[section]]
+slug = "sport"
+names = { kk = "Спорт", ru = "Спорт", en = "Sport" }
+[[newsletter]]
+slug = "daily"
+names = { kk = "Күн жаңалықтары", ru = "Новости дня", en = "News of the day" }
+sender = "digest@news.example.kz"
+reply_to = "office@news.example.kz"
+"#;
+
+/// A newsroom of its own: an empty migrated database, a fixed clock, test keys.
+pub struct TestApp {
+    pub core: Core,
+    pub engine: Engine,
+    /// Holds the SQLite file, and whatever a story wants to put down.
+    pub folder: tempfile::TempDir,
+    /// The `database.url` of the settings.
+    pub database_url: String,
+}
+
+impl TestApp {
+    /// Saturday, 28 February 2026, 07:00 in Almaty.
+    pub const START: &str = "2026-02-28T07:00:00+05:00";
+
+    pub async fn spawn(engine: Engine) -> Self {
+        Self::spawn_with(engine, "").await
+    }
+
+    /// `settings` is TOML that is put behind [`NEWSROOM`], e.g. `[delivery]\nconnections = 2`.
+    pub async fn spawn_with(engine: Engine, settings: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let folder = tempfile::tempdir().unwrap();
+        let database_url = match engine {
+            Engine::Sqlite => format!("sqlite:{}", folder.path().join("jarshy.db").display()),
+            Engine::Postgres => {
+                let server = postgres_url().unwrap();
+                let name = format!(
+                    "t_{}_{}",
+                    std::process::id(),
+                    COUNT.fetch_add(1, Ordering::SeqCst)
+                );
+                let pool = sqlx::PgPool::connect(&server).await.unwrap();
+                let sql = format!("CREATE DATABASE {name}");
+                sqlx::query(sqlx::AssertSqlSafe(sql))
+                    .execute(&pool)
+                    .await
+                    .unwrap();
+                pool.close().await;
+                format!("{}/{name}", server.rsplit_once('/').unwrap().0)
+            }
+        };
+        let text = format!(
+            "{NEWSROOM}{SECRETS}[database]\nurl = \"{database_url}\"\nconnections = 4\n{settings}"
+        );
+        let config = Config::parse(&folder.path().join("jarshy.toml"), &text, &[]).unwrap();
+        let db = Db::connect(&config.database).await.unwrap();
+        db.migrate().await.unwrap();
+        let keys = config.secrets.key_ring().unwrap();
+        let core = Core::new(
+            config,
+            db,
+            Clock::fixed(Self::START.parse().unwrap(), 1),
+            keys,
+        );
+        Self {
+            core,
+            engine,
+            folder,
+            database_url,
+        }
+    }
+
+    /// Moves the clock.
+    pub fn set_time(&self, at: &str) {
+        self.core.clock.set(at.parse::<Timestamp>().unwrap());
+    }
+}
