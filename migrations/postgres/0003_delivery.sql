@@ -45,6 +45,7 @@ CREATE TABLE delivery (
     address_hash    TEXT    NOT NULL,
     lane_id         BIGINT NOT NULL REFERENCES lane (id),
     priority        BIGINT NOT NULL,
+    text_only       BOOLEAN NOT NULL DEFAULT FALSE,
     state           TEXT    NOT NULL CHECK (state IN ('queued', 'leased', 'committing', 'uncertain', 'accepted', 'failed', 'cancelled', 'expired', 'held')),
     due_at          BIGINT NOT NULL,
     expires_at      BIGINT,

@@ -45,6 +45,7 @@ CREATE TABLE delivery (
     address_hash    TEXT    NOT NULL,
     lane_id         INTEGER NOT NULL REFERENCES lane (id),
     priority        INTEGER NOT NULL,
+    text_only       INTEGER NOT NULL DEFAULT 0 CHECK (text_only IN (0, 1)),
     state           TEXT    NOT NULL CHECK (state IN ('queued', 'leased', 'committing', 'uncertain', 'accepted', 'failed', 'cancelled', 'expired', 'held')),
     due_at          INTEGER NOT NULL,
     expires_at      INTEGER,

@@ -84,6 +84,8 @@ pub struct NewDelivery {
     pub lane_id: i64,
     /// Priority of the letter's kind.
     pub priority: i64,
+    /// Without the HTML part.
+    pub text_only: bool,
     /// Not before.
     pub due_at: Timestamp,
     /// Not after.
