@@ -1,11 +1,13 @@
 //! Jarshy (Kazakh *жаршы*, "herald"): a syndication and newsletter service for newsrooms.
 pub mod audience;
 pub mod base;
+pub mod cli;
 pub mod config;
 pub mod db;
 pub mod delivery;
 pub mod digest;
 pub mod newsroom;
 pub mod syndication;
+pub mod telemetry;
 pub mod theme;
 pub mod work;

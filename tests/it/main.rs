@@ -3,5 +3,11 @@
 //! Each story runs on both engines (`both_engines!`). PostgreSQL is at `JARSHY_TEST_POSTGRES`; without it a story says
 //! "skipped", and with `CI` set that is a failure.
 
+#![allow(
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "tests read the environment and the clock"
+)]
+
 mod sql;
 mod support;

@@ -1,0 +1,105 @@
+//! The command line: one file per command. `main` hands over here.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use crate::base::time::{Clock, Timestamp};
+use crate::config::Config;
+use crate::db::Db;
+use crate::work::Core;
+use crate::{audience, newsroom, telemetry};
+
+/// A syndication and newsletter service for newsrooms: articles in, feeds and digests out.
+#[derive(Parser)]
+#[command(
+    name = "jarshy",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    /// The settings file.
+    #[arg(
+        long,
+        global = true,
+        default_value = "jarshy.toml",
+        value_name = "PATH"
+    )]
+    config: PathBuf,
+    /// Set the clock of `digest` and `deliver`, e.g. 2026-02-28T08:00:00+05:00.
+    #[arg(long, global = true, value_name = "INSTANT")]
+    at: Option<Timestamp>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Bring the database up to date and exit.
+    Migrate,
+}
+
+impl Command {
+    /// Whether `--at` means anything to the command.
+    const fn takes_at(&self) -> bool {
+        false
+    }
+}
+
+/// Parses the command line and runs the command. Errors go to the terminal in one sentence with what to do.
+pub async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    telemetry::init();
+    match run(cli).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("jarshy: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if cli.at.is_some() && !cli.command.takes_at() {
+        anyhow::bail!("--at goes with `digest` and `deliver` alone; take it away");
+    }
+    let clock = cli.at.map_or_else(Clock::system, Clock::starting_at);
+    match cli.command {
+        Command::Migrate => {
+            open(&cli.config, clock).await?;
+            println!("The database is up to date.");
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Reads the settings, opens and migrates the database, and brings sections and newsletters in line with the settings.
+async fn open(path: &std::path::Path, clock: Clock) -> anyhow::Result<Core> {
+    let config = Config::load(path)?;
+    let keys = config
+        .secrets
+        .key_ring()
+        .map_err(|problem| anyhow::anyhow!("{}: {problem}", path.display()))?;
+    open_core(config, keys, clock).await
+}
+
+/// Opens and migrates the database of settings that are already known, as `demo` does with its own.
+pub(crate) async fn open_core(
+    config: Config,
+    keys: crate::base::token::KeyRing,
+    clock: Clock,
+) -> anyhow::Result<Core> {
+    let db = Db::connect(&config.database).await?;
+    db.migrate().await?;
+    let core = Core::new(config, db, clock, keys);
+    newsroom::sync_sections(&core)
+        .await
+        .context("the sections of the settings cannot be stored")?;
+    audience::sync_newsletters(&core)
+        .await
+        .context("the newsletters of the settings cannot be stored")?;
+    Ok(core)
+}
