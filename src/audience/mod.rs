@@ -1,5 +1,13 @@
 //! The audience: who reads, what they want, when, and what they agreed to.
 
+pub mod cadence;
+pub mod mail;
+pub mod selection;
+pub mod store;
+
+pub use cadence::Cadence;
+pub use selection::{Choice, Selection};
+
 use crate::base::address::EmailAddress;
 use crate::base::language::Language;
 use crate::base::time::{Timestamp, Zone};
@@ -41,21 +49,6 @@ pub enum AudienceError {
     Database(#[from] sqlx::Error),
 }
 
-/// When mail comes.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Cadence {
-    /// When something matches, at most every five minutes.
-    Immediate,
-    /// Every day.
-    Daily,
-    /// Monday to Friday.
-    Weekdays,
-    /// On chosen days of the week, ISO numbers 1 (Monday) to 7.
-    Days(Vec<i8>),
-    /// On one day of the week.
-    Weekly(i8),
-}
-
 /// What a person wants and when.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Wishes {
@@ -94,6 +87,8 @@ pub struct Newsletter {
     pub reply_to: Option<String>,
     /// The angle part of List-Id.
     pub list_id: String,
+    /// Name of the relay whose lanes its mail takes.
+    pub relay: String,
     /// The preset minute after midnight.
     pub minute: i64,
     /// Hours after the due instant until which a late digest is sent.

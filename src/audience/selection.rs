@@ -1,0 +1,177 @@
+//! What a person wants: languages in order, sections, tags, and the canonical key that names it everywhere.
+//!
+//! The key is `kk,ru~economy,sport~flood`: languages in order, then sections sorted, then tags sorted, parted by `~`. An empty
+//! part means everything. It is made of characters that stand in a URL's path as they are (RFC 3986 section 2.3, and `,`).
+
+use std::fmt;
+
+use super::AudienceError;
+use crate::base::language::Language;
+use crate::newsroom::Release;
+
+/// Names in one part of a key; more is nobody's wish.
+const MAX_NAMES: usize = 64;
+
+/// Languages and topics in canonical form.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Choice {
+    languages: Vec<Language>,
+    sections: Vec<String>,
+    tags: Vec<String>,
+}
+
+impl Choice {
+    /// Puts wishes in canonical form: each language once, in order; sections and tags once, sorted.
+    pub fn new(
+        languages: &[Language],
+        sections: &[String],
+        tags: &[String],
+    ) -> Result<Self, AudienceError> {
+        let mut ordered: Vec<Language> = Vec::with_capacity(languages.len());
+        for language in languages {
+            if !ordered.contains(language) {
+                ordered.push(language.clone());
+            }
+        }
+        let (sections, tags) = (
+            sorted(sections, "sections", "section")?,
+            sorted(tags, "tags", "tag")?,
+        );
+        if ordered.len() > MAX_NAMES || sections.len() > MAX_NAMES || tags.len() > MAX_NAMES {
+            return Err(AudienceError::Invalid {
+                field: "sections",
+                sentence: format!("choose at most {MAX_NAMES} of each"),
+            });
+        }
+        Ok(Self {
+            languages: ordered,
+            sections,
+            tags,
+        })
+    }
+
+    /// Reads a key. Another order or a name that stands twice is read too: compare with the printed form to redirect.
+    pub fn parse(key: &str) -> Result<Self, AudienceError> {
+        let refuse = |sentence: String| AudienceError::Invalid {
+            field: "selection",
+            sentence,
+        };
+        let parts: Vec<&str> = key.split('~').collect();
+        let [languages, sections, tags] = parts.as_slice() else {
+            return Err(refuse(format!(
+                "{key:?} is no selection; write it like kk,ru~economy,sport~flood"
+            )));
+        };
+        let names = |part: &str| -> Vec<String> {
+            if part.is_empty() {
+                Vec::new()
+            } else {
+                part.split(',').map(str::to_owned).collect()
+            }
+        };
+        let languages = names(languages)
+            .iter()
+            .map(|tag| Language::parse(tag))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(refuse)?;
+        Self::new(&languages, &names(sections), &names(tags))
+    }
+
+    /// Languages in the order of preference; empty means every language.
+    pub fn languages(&self) -> &[Language] {
+        &self.languages
+    }
+
+    /// Slugs of sections, sorted; empty means everything, also sections that come later.
+    pub fn sections(&self) -> &[String] {
+        &self.sections
+    }
+
+    /// Slugs of tags, sorted; empty means no further narrowing.
+    pub fn tags(&self) -> &[String] {
+        &self.tags
+    }
+}
+
+/// The canonical key.
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let languages: Vec<&str> = self.languages.iter().map(Language::as_str).collect();
+        write!(
+            f,
+            "{}~{}~{}",
+            languages.join(","),
+            self.sections.join(","),
+            self.tags.join(",")
+        )
+    }
+}
+
+fn sorted(slugs: &[String], field: &'static str, what: &str) -> Result<Vec<String>, AudienceError> {
+    let mut sorted = slugs.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    for slug in &sorted {
+        let is_slug = !slug.is_empty()
+            && slug.len() <= 80
+            && slug
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        if !is_slug {
+            return Err(AudienceError::Invalid {
+                field,
+                sentence: format!(
+                    "{slug:?} is no {what}; a {what} is named by its word in addresses, like economy"
+                ),
+            });
+        }
+    }
+    Ok(sorted)
+}
+
+/// What one wants, as stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Selection {
+    /// Row.
+    pub id: i64,
+    /// Row of its newsletter.
+    pub newsletter_id: i64,
+    /// Languages in the order of preference.
+    pub languages: Vec<Language>,
+    /// Slugs of sections; empty means everything.
+    pub sections: Vec<String>,
+    /// Slugs of tags; empty means no further narrowing.
+    pub tags: Vec<String>,
+    /// Canonical text.
+    pub key: String,
+}
+
+impl Selection {
+    /// Whether a release is of this selection's topics, within a newsletter that draws from `newsletter_sections`. The language
+    /// is not looked at: which translation a person gets is decided over the whole story.
+    pub fn matches(&self, release: &Release, newsletter_sections: &[String]) -> bool {
+        is_match(
+            &self.sections,
+            &self.tags,
+            newsletter_sections,
+            release.section.as_deref(),
+            &release.tags,
+        )
+    }
+}
+
+/// Whether an article in `section` with `article_tags` is wanted. Each list narrows, an empty one does not: the newsletter's
+/// sections, the person's sections, and the person's tags, of which one must stand on the article.
+pub fn is_match(
+    sections: &[String],
+    tags: &[String],
+    newsletter_sections: &[String],
+    section: Option<&str>,
+    article_tags: &[String],
+) -> bool {
+    let stands_in =
+        |list: &[String]| list.is_empty() || section.is_some_and(|s| list.iter().any(|l| l == s));
+    stands_in(newsletter_sections)
+        && stands_in(sections)
+        && (tags.is_empty() || article_tags.iter().any(|tag| tags.contains(tag)))
+}

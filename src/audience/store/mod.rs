@@ -1,0 +1,26 @@
+//! The audience's only SQL.
+//!
+//! `slot.rs` and `run.rs` are what the digest stands on: slots that come due, and the people of a run in chunks.
+
+mod newsletter;
+mod run;
+mod slot;
+
+pub use newsletter::{get_newsletter, list_newsletters};
+pub use run::{
+    Group, Member, advance, is_anyone_due, list_groups, list_groups_in, list_lagging,
+    list_selections, lock_chunk,
+};
+pub use slot::{
+    Slot, get_slot, list_due_slots, list_slots, lock_due_slot, lock_slot, update_slot_next,
+};
+
+/// A stored text that the program cannot read any more: a bug or a foreign hand, so it is told loudly.
+fn unreadable(error: impl std::fmt::Display) -> sqlx::Error {
+    sqlx::Error::Decode(error.to_string().into())
+}
+
+/// Row ids as JSON, for statements that take a list of any length as one value.
+fn id_list(ids: &[i64]) -> String {
+    serde_json::to_string(ids).unwrap_or_default()
+}
