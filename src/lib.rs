@@ -10,4 +10,5 @@ pub mod newsroom;
 pub mod syndication;
 pub mod telemetry;
 pub mod theme;
+pub mod web;
 pub mod work;

@@ -1,5 +1,7 @@
 //! Syndication: finished feed bytes on a shelf.
 
+pub mod shelf;
+
 /// The three formats.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Format {

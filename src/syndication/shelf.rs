@@ -1,0 +1,6 @@
+//! The shelf: finished feed bytes.
+
+/// Finished feeds, their validators in memory.
+pub struct Shelf {
+    _private: (),
+}

@@ -1,0 +1,10 @@
+//! Files.
+
+use axum::Router;
+
+use super::WebState;
+
+/// Routes.
+pub fn routes() -> Router<WebState> {
+    Router::new()
+}

@@ -1,0 +1,12 @@
+//! Pages.
+
+pub mod language;
+
+use axum::Router;
+
+use super::WebState;
+
+/// Routes.
+pub fn routes() -> Router<WebState> {
+    Router::new()
+}
