@@ -26,6 +26,20 @@ pub enum LetterKind {
 }
 
 impl LetterKind {
+    /// How the database spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Issue => "issue",
+            Self::Confirmation => "confirmation",
+            Self::Welcome => "welcome",
+            Self::Already => "already",
+            Self::Change => "change",
+            Self::Goodbye => "goodbye",
+            Self::Link => "link",
+            Self::Test => "test",
+        }
+    }
+
     /// 0 where a person waits, else 5.
     pub const fn priority(self) -> i64 {
         if matches!(self, Self::Issue) { 5 } else { 0 }

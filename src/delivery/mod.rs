@@ -1,9 +1,13 @@
 //! Delivery: letters, and the journal that proves what became of each.
 
 pub mod letter;
+mod mime;
+mod provider;
 pub mod store;
 
 pub use letter::{LetterKind, NewDelivery, NewLetter};
+pub use provider::provider_of;
+pub use store::{LetterSums, is_suppressed};
 
 use crate::work::Core;
 
@@ -43,12 +47,6 @@ impl Sums {
         self.planned
             == self.accepted + self.failed + self.cancelled + self.expired + self.held + self.open
     }
-}
-
-/// The provider whose lane an address takes, by its domain.
-pub fn provider_of(domain: &str) -> &'static str {
-    let _ = domain;
-    todo!()
 }
 
 /// Sends what is due until nothing is left that could be sent now, or `stop` is cancelled; finishes what is in flight.

@@ -1,0 +1,120 @@
+//! Letters, lanes, and rows that begin or are called off.
+
+use std::collections::BTreeMap;
+
+use crate::base::time::Timestamp;
+use crate::db::{Result, Tx};
+use crate::delivery::mime;
+use crate::delivery::{NewDelivery, NewLetter};
+use crate::on_tx;
+use crate::work::Core;
+
+/// Stores a letter under the current key and returns its row. A header that could break out of its line is refused.
+pub async fn insert_letter(tx: &mut Tx, core: &Core, letter: &NewLetter) -> Result<i64> {
+    for (name, value) in &letter.headers {
+        mime::check_header(name, value).map_err(|e| sqlx::Error::Encode(e.into()))?;
+    }
+    let json = |error: serde_json::Error| sqlx::Error::Encode(error.into());
+    let sender =
+        serde_json::to_string(&(&letter.sender_name, &letter.sender_address)).map_err(json)?;
+    let headers = serde_json::to_string(&letter.headers).map_err(json)?;
+    let uncertain = if letter.resend_uncertain {
+        "resend"
+    } else {
+        "hold"
+    };
+    on_tx!(tx, c => sqlx::query_scalar(
+        "INSERT INTO letter (uid, kind, scope, language, priority, sender, reply_to, subject, html, text, headers, dated_at, \
+         key_id, format, uncertain, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) RETURNING id")
+        .bind(core.clock.uuid_v7()).bind(letter.kind.as_str()).bind(&letter.scope).bind(letter.language.as_str())
+        .bind(letter.kind.priority()).bind(sender).bind(&letter.reply_to).bind(&letter.subject).bind(&letter.html)
+        .bind(&letter.text).bind(headers).bind(letter.dated_at.floor_to_secs()).bind(core.keys.current_id())
+        .bind(mime::FORMAT).bind(uncertain).bind(core.clock.now()).fetch_one(c).await)
+}
+
+const LETTER_STATE_SQLITE: &str = "SELECT state FROM letter WHERE id = $1";
+/// FOR SHARE: whoever cancels, pauses or replaces the letter waits until the rows are in, and then sees them.
+const LETTER_STATE_POSTGRES: &str = "SELECT state FROM letter WHERE id = $1 FOR SHARE";
+
+/// Stores deliveries in statements of many rows; a conflict is an error, never passed over. The rows of a letter that is
+/// paused go in as held, of one that is cancelled as cancelled; returns whether a letter was `replaced` meanwhile: then
+/// nothing of the transaction may be kept.
+pub async fn insert_deliveries(
+    tx: &mut Tx,
+    now: Timestamp,
+    deliveries: &[NewDelivery],
+) -> Result<bool> {
+    let mut states: BTreeMap<i64, &'static str> =
+        deliveries.iter().map(|d| (d.letter_id, "")).collect();
+    let sql = tx.choose(LETTER_STATE_SQLITE, LETTER_STATE_POSTGRES);
+    for (letter_id, state) in &mut states {
+        let found: String =
+            on_tx!(tx, c => sqlx::query_scalar(sql).bind(*letter_id).fetch_one(c).await)?;
+        *state = match found.as_str() {
+            "replaced" => return Ok(true),
+            "paused" => "held",
+            "cancelled" => "cancelled",
+            _ => "queued",
+        };
+    }
+    // 15 values a row; SQLite takes 32 766 in one statement.
+    for chunk in deliveries.chunks(1000) {
+        on_tx!(tx, c => {
+            let mut insert = sqlx::QueryBuilder::new(
+                "INSERT INTO delivery (letter_id, batch, recipient_id, recipient_uid, recipient_epoch, address, address_hash, \
+                 lane_id, priority, text_only, state, due_at, expires_at, created_at, finished_at) ",
+            );
+            insert.push_values(chunk, |mut row, d| {
+                let state = states[&d.letter_id];
+                row.push_bind(d.letter_id)
+                    .push_bind(d.batch)
+                    .push_bind(d.recipient_id)
+                    .push_bind(&d.recipient_uid)
+                    .push_bind(d.recipient_epoch)
+                    .push_bind(&d.address)
+                    .push_bind(&d.address_hash)
+                    .push_bind(d.lane_id)
+                    .push_bind(d.priority)
+                    .push_bind(d.text_only)
+                    .push_bind(state)
+                    .push_bind(d.due_at)
+                    .push_bind(d.expires_at)
+                    .push_bind(now)
+                    .push_bind((state == "cancelled").then_some(now));
+            });
+            insert.build().execute(c).await.map(|_| ())
+        })?;
+    }
+    Ok(false)
+}
+
+/// The lane of a relay and provider, made if it is new.
+pub async fn ensure_lane(tx: &mut Tx, relay: &str, provider: &str) -> Result<i64> {
+    let found: Option<i64> = on_tx!(tx, c => sqlx::query_scalar(
+        "SELECT id FROM lane WHERE relay = $1 AND provider = $2")
+        .bind(relay).bind(provider).fetch_optional(c).await)?;
+    if let Some(id) = found {
+        return Ok(id);
+    }
+    // The update changes nothing; it makes RETURNING answer when somebody else was quicker.
+    on_tx!(tx, c => sqlx::query_scalar(
+        "INSERT INTO lane (relay, provider, concurrency) VALUES ($1, $2, 1000) \
+         ON CONFLICT (relay, provider) DO UPDATE SET relay = excluded.relay RETURNING id")
+        .bind(relay).bind(provider).fetch_one(c).await)
+}
+
+const CANCEL_SQLITE: &str = "UPDATE delivery SET state = 'cancelled', class = 'left', finished_at = $2 \
+     WHERE recipient_uid = $1 AND state IN ('queued', 'leased', 'uncertain', 'held')";
+/// The rows are locked by id first: the order in which the journal's writer locks them, so that neither waits for the other.
+const CANCEL_POSTGRES: &str = "WITH mine AS MATERIALIZED (SELECT id FROM delivery WHERE recipient_uid = $1 \
+     AND state IN ('queued', 'leased', 'uncertain', 'held') ORDER BY id FOR UPDATE) \
+     UPDATE delivery SET state = 'cancelled', class = 'left', finished_at = $2 FROM mine WHERE delivery.id = mine.id \
+     AND delivery.state IN ('queued', 'leased', 'uncertain', 'held')";
+
+/// Cancels the open rows whose links name `recipient_uid` and whose dot is not being written; call it after the
+/// subscription's lock. An `uncertain` row is not sent again, and a late 250 still settles it.
+pub async fn cancel_recipient(tx: &mut Tx, recipient_uid: &str, now: Timestamp) -> Result<u64> {
+    let sql = tx.choose(CANCEL_SQLITE, CANCEL_POSTGRES);
+    on_tx!(tx, c => sqlx::query(sql).bind(recipient_uid).bind(now).execute(c).await.map(|done| done.rows_affected()))
+}
