@@ -258,4 +258,43 @@ mod tests {
         let error = read(MINIMAL, &[("JARSHY_FEEDS__ITEMS", "many")]).unwrap_err();
         assert!(error.contains("JARSHY_FEEDS__ITEMS"), "{error}");
     }
+
+    /// `deploy/jarshy.toml` is the documentation of the settings: it parses, and the defaults it prints are ours.
+    #[test]
+    fn the_printed_defaults_are_the_real_ones() {
+        let text = include_str!("../../deploy/jarshy.toml")
+            .replace("file = \"/etc/jarshy/secrets.toml\"", "");
+        let plain = read(&text, &[]).unwrap();
+        let printed: String = text
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(rest)
+                    if rest.split_once(" = ").is_some_and(|(k, _)| {
+                        k.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+                    }) =>
+                {
+                    rest
+                }
+                _ => line,
+            })
+            .filter(|line| {
+                !["ca_file", "allow_networks", "folder"]
+                    .iter()
+                    .any(|key| line.starts_with(key))
+            })
+            .map(|line| format!("{line}\n"))
+            .collect();
+        assert!(
+            printed.matches('=').count()
+                > text
+                    .lines()
+                    .filter(|l| !l.starts_with('#'))
+                    .collect::<String>()
+                    .matches('=')
+                    .count()
+                    + 15
+        );
+        let uncommented = read(&printed, &[]).unwrap();
+        assert_eq!(format!("{plain:?}"), format!("{uncommented:?}"));
+    }
 }
