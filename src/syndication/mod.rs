@@ -1,14 +1,31 @@
 //! Syndication: finished feed bytes on a shelf.
+//!
+//! A feed is a [`Scope`] (everything, a language, a section or a tag in a language) in a [`Format`]. [`document`] says in plain
+//! values what it holds; [`rss`], [`atom`] and [`json`] write that down, each in its own words but with the same ids in the same
+//! order; [`check`] looks at the bytes as a stranger would; [`shelf`] keeps them with their validators and builds them anew when
+//! the release log moved. Nothing here is made for one reader: a feed is the same for everyone, so it is built once per change.
+//!
+//! Bytes are a function of one reading of the database, the settings and the program, never of the hour: equal on every
+//! instance, after every restart. A string enters a document through `base::text` alone.
 
+pub mod absolute;
+pub mod atom;
+pub mod catalogue;
+pub mod check;
+pub mod directory;
+pub mod discovery;
+pub mod document;
+pub mod feed;
+pub mod gather;
+pub mod json;
+pub mod opml;
+pub mod render;
+pub mod rss;
 pub mod shelf;
+pub mod store;
 
-/// The three formats.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Format {
-    /// RSS 2.0.
-    Rss,
-    /// Atom 1.0 (RFC 4287).
-    Atom,
-    /// JSON Feed 1.1.
-    Json,
-}
+pub use catalogue::Catalogue;
+pub use discovery::{FeedLink, Topic, discovery};
+pub use document::Document;
+pub use feed::{FeedKey, Format, Scope};
+pub use shelf::{Found, Lookup, Shelf, ShelfError};

@@ -1,9 +1,13 @@
 //! The newsroom's only SQL.
 
+mod feeds;
+
 use super::{Article, LogEntry, Release, Section, Tag, Translation};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::db::{Db, Result, Tx};
+
+pub use feeds::{find_last_withdrawal, list_known_languages, list_known_tags};
 
 /// Which articles a feed or a page shows; all that are set must hold.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]

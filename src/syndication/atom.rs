@@ -1,0 +1,214 @@
+//! Atom 1.0 (RFC 4287; REQUIREMENTS-FEEDS sections 3 and 10).
+//!
+//! The crate writes extensions of the feed after its entries, which the grammar of the RFC forbids, and knows no `xml:lang` on
+//! an entry. So the head is written without entries, and the entries one by one behind it.
+
+use std::collections::BTreeMap;
+
+use atom_syndication::extension::{Extension, ExtensionMap};
+use atom_syndication::{
+    Category, Content, Entry, Feed, FixedDateTime, Generator, Link, Person, Source, Text,
+    WriteConfig,
+};
+
+use super::document::{Alternate, Document, GENERATOR, GENERATOR_VERSION, Item};
+use super::feed::Format;
+use super::rss::{Media, NAMESPACES};
+use crate::base::time::{Timestamp, Zone};
+
+const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>";
+const CONFIG: WriteConfig = WriteConfig {
+    write_document_declaration: false,
+    indent_size: None,
+};
+
+/// Why a feed could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum AtomError {
+    /// The writer failed.
+    #[error("{0}")]
+    Write(#[from] atom_syndication::Error),
+    /// The writer's bytes are not what this module builds on.
+    #[error("the Atom writer began or ended an element in an unknown way")]
+    Shape,
+    /// A date is outside of what RFC 3339 can say.
+    #[error("{0} is not a date of RFC 3339")]
+    Date(String),
+}
+
+/// Writes the feed.
+pub fn write(document: &Document) -> Result<Vec<u8>, AtomError> {
+    let mut links = vec![
+        link(
+            "self",
+            Format::Atom.media_type(),
+            None,
+            &document.self_link(Format::Atom),
+        ),
+        link(
+            "alternate",
+            "text/html",
+            document.home_language.as_ref().map(ToString::to_string),
+            document.home.as_str(),
+        ),
+    ];
+    links.extend(document.alternates.iter().map(alternate));
+    let head = Feed {
+        title: Text::plain(document.title.as_str()),
+        subtitle: Some(Text::plain(document.description.as_str())),
+        id: document.id.as_str().to_owned(),
+        updated: date(document.updated, &document.zone)?,
+        authors: vec![Person {
+            name: document.author.as_str().to_owned(),
+            uri: Some(document.site.as_str().to_owned()),
+            ..Person::default()
+        }],
+        generator: Some(Generator {
+            value: GENERATOR.to_owned(),
+            version: Some(GENERATOR_VERSION.to_owned()),
+            uri: None,
+        }),
+        rights: document.rights.as_ref().map(|r| Text::plain(r.as_str())),
+        links,
+        lang: Some(document.language.to_string()),
+        namespaces: NAMESPACES
+            .iter()
+            .filter(|(prefix, _)| *prefix != "atom")
+            .map(|(prefix, uri)| ((*prefix).to_owned(), (*uri).to_owned()))
+            .collect(),
+        ..Feed::default()
+    };
+    let head = head.write_with_config(Vec::new(), CONFIG)?;
+    let head = head.strip_suffix(b"</feed>").ok_or(AtomError::Shape)?;
+    let mut out = DECLARATION.as_bytes().to_vec();
+    out.extend_from_slice(head);
+    for item in &document.items {
+        let bytes = entry(document, item)?.write_with_config(Vec::new(), CONFIG)?;
+        let rest = bytes
+            .strip_prefix(b"<entry xmlns=\"http://www.w3.org/2005/Atom\">")
+            .ok_or(AtomError::Shape)?;
+        out.extend_from_slice(format!("<entry xml:lang=\"{}\">", item.language).as_bytes());
+        out.extend_from_slice(rest);
+    }
+    out.extend_from_slice(b"</feed>");
+    Ok(out)
+}
+
+fn date(at: Timestamp, zone: &Zone) -> Result<FixedDateTime, AtomError> {
+    let text = at.rfc3339(zone);
+    text.parse().map_err(|_| AtomError::Date(text))
+}
+
+fn link(rel: &str, media_type: &str, hreflang: Option<String>, href: &str) -> Link {
+    Link {
+        href: href.to_owned(),
+        rel: rel.to_owned(),
+        hreflang,
+        mime_type: Some(media_type.to_owned()),
+        ..Link::default()
+    }
+}
+
+fn alternate(other: &Alternate) -> Link {
+    link(
+        "alternate",
+        "text/html",
+        Some(other.language.to_string()),
+        other.href.as_str(),
+    )
+}
+
+fn entry(document: &Document, item: &Item) -> Result<Entry, AtomError> {
+    // On the text constructs too: NetNewsWire reads it on `content` alone.
+    let lang = Some(item.language.to_string());
+    let plain = |text: &str| Text {
+        lang: lang.clone(),
+        ..Text::plain(text)
+    };
+    let mut links = vec![link(
+        "alternate",
+        "text/html",
+        lang.clone(),
+        item.link.as_str(),
+    )];
+    links.extend(item.alternates.iter().map(alternate));
+    links.extend(
+        item.external
+            .as_ref()
+            .map(|origin| link("via", "text/html", None, origin.as_str())),
+    );
+    let updated = date(item.updated, &document.zone)?;
+    let source = item.source.as_ref().map(|(title, url)| Source {
+        title: Text::plain(title.as_str()),
+        id: url.as_str().to_owned(),
+        // The origin had this version then, so it had changed at least by then.
+        updated,
+        links: vec![Link {
+            href: url.as_str().to_owned(),
+            rel: "self".to_owned(),
+            ..Link::default()
+        }],
+        ..Source::default()
+    });
+    let mut extensions = ExtensionMap::new();
+    if let Some(image) = &item.image {
+        extensions.insert("media".to_owned(), media(&Media::new(image)));
+    }
+    Ok(Entry {
+        title: plain(item.title.as_str()),
+        id: item.id.as_str().to_owned(),
+        updated,
+        authors: item
+            .author
+            .iter()
+            .map(|author| Person {
+                name: author.as_str().to_owned(),
+                ..Person::default()
+            })
+            .collect(),
+        categories: item
+            .categories
+            .iter()
+            .map(|category| Category {
+                term: category.term.as_str().to_owned(),
+                scheme: Some(category.scheme.as_str().to_owned()),
+                label: Some(category.label.as_str().to_owned()),
+            })
+            .collect(),
+        links,
+        published: Some(date(item.published, &document.zone)?),
+        source,
+        summary: Some(item.summary.as_str())
+            .filter(|s| !s.is_empty())
+            .map(plain),
+        content: Some(Content {
+            lang: lang.clone(),
+            value: Some(item.content.as_str().to_owned()),
+            content_type: Some("html".to_owned()),
+            ..Content::default()
+        }),
+        extensions,
+        ..Entry::default()
+    })
+}
+
+fn media(media: &Media) -> BTreeMap<String, Vec<Extension>> {
+    let build =
+        |name: &str, attributes: &[(&'static str, String)], value: Option<&str>| Extension {
+            name: format!("media:{name}"),
+            value: value.map(ToOwned::to_owned),
+            attrs: attributes
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), v.clone()))
+                .collect(),
+            children: BTreeMap::new(),
+        };
+    let mut content = build("content", &media.attributes, None);
+    for (name, attributes, text) in &media.children {
+        let text = Some(text.as_str()).filter(|t| !t.is_empty());
+        content
+            .children
+            .insert((*name).to_owned(), vec![build(name, attributes, text)]);
+    }
+    BTreeMap::from([("content".to_owned(), vec![content])])
+}

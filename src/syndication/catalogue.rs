@@ -1,0 +1,100 @@
+//! Which feeds exist, held in memory: an unknown section costs no query.
+
+use std::collections::BTreeMap;
+
+use super::feed::Scope;
+use crate::base::language::Language;
+use crate::newsroom::{Section, Tag};
+
+/// Languages, sections and tags at one point of the release log.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    /// The newsroom's languages in its order, then others that have an article, by tag.
+    pub languages: Vec<Language>,
+    /// How many of them are the newsroom's own.
+    pub own_languages: usize,
+    /// All sections in their order.
+    pub sections: Vec<Section>,
+    /// All tags that stand or stood on a public article, by slug.
+    pub tags: BTreeMap<String, Tag>,
+}
+
+impl Catalogue {
+    /// Puts the lists together.
+    pub fn new(
+        own: &[Language],
+        public: &[Language],
+        sections: Vec<Section>,
+        tags: Vec<Tag>,
+    ) -> Self {
+        let mut languages = own.to_vec();
+        let mut others: Vec<Language> = public
+            .iter()
+            .filter(|l| !own.contains(l))
+            .cloned()
+            .collect();
+        others.sort();
+        others.dedup();
+        languages.extend(others);
+        Self {
+            languages,
+            own_languages: own.len(),
+            sections,
+            tags: tags
+                .into_iter()
+                .map(|tag| (tag.slug.clone(), tag))
+                .collect(),
+        }
+    }
+
+    /// Whether there is such a feed. One without articles is a feed all the same.
+    pub fn has(&self, scope: &Scope) -> bool {
+        scope
+            .language()
+            .is_none_or(|language| self.languages.contains(language))
+            && match scope {
+                Scope::All | Scope::Language(_) => true,
+                Scope::Section(_, slug) => self.section(slug).is_some(),
+                Scope::Tag(_, slug) => self.tags.contains_key(slug),
+            }
+    }
+
+    /// The section with that slug.
+    pub fn section(&self, slug: &str) -> Option<&Section> {
+        self.sections.iter().find(|section| section.slug == slug)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Names;
+
+    #[test]
+    fn an_empty_feed_exists_and_an_unknown_one_does_not() {
+        let language = |tag: &str| Language::parse(tag).unwrap();
+        let catalogue = Catalogue::new(
+            &[language("kk"), language("ru")],
+            &[language("sk"), language("kk")],
+            vec![Section {
+                id: 1,
+                slug: "sport".to_owned(),
+                position: 0,
+                names: Names::default(),
+            }],
+            Vec::new(),
+        );
+        assert_eq!(catalogue.languages, ["kk", "ru", "sk"].map(language));
+        for (scope, exists) in [
+            (Scope::All, true),
+            (Scope::Language(language("sk")), true),
+            (Scope::Language(language("de")), false),
+            (Scope::Section(language("sk"), "sport".to_owned()), true),
+            (Scope::Section(language("de"), "sport".to_owned()), false),
+            (Scope::Section(language("kk"), "culture".to_owned()), false),
+            (Scope::Tag(language("kk"), "sport".to_owned()), false),
+        ] {
+            assert_eq!(catalogue.has(&scope), exists, "{scope:?}");
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! What a feed says, in plain values that any of the three formats can write.
+
+use std::collections::HashMap;
+
+use super::absolute::{Place, absolutise, escape_html, uri};
+use super::feed::{Format, Scope};
+use crate::base::language::Language;
+use crate::base::text::XmlText;
+use crate::base::time::{Timestamp, Zone};
+use crate::config::Config;
+use crate::newsroom::{Article, LeadImage, Section, Tag, Translation};
+
+/// What was read from the database in one snapshot.
+pub struct Material {
+    /// The log's head at that moment.
+    pub head: i64,
+    /// The articles, newest first.
+    pub articles: Vec<Article>,
+    /// The public translations of their stories.
+    pub translations: Vec<Translation>,
+    /// All sections.
+    pub sections: Vec<Section>,
+    /// The tag, where the feed is one's.
+    pub tag: Option<Tag>,
+    /// When an article that would stand here was last withdrawn.
+    pub withdrawn_at: Option<Timestamp>,
+    /// When this newsroom began: the date of a feed that has never had an article.
+    pub began_at: Timestamp,
+}
+
+/// A feed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Document {
+    /// Which articles.
+    pub scope: Scope,
+    /// Permanent id.
+    pub id: XmlText,
+    /// Name in words.
+    pub title: XmlText,
+    /// One sentence.
+    pub description: XmlText,
+    /// Its language; of the feed of all, the newsroom's first.
+    pub language: Language,
+    /// Who publishes.
+    pub author: XmlText,
+    /// Whose the texts are, as a line.
+    pub rights: Option<XmlText>,
+    /// The page with the same articles.
+    pub home: XmlText,
+    /// Language of that page; the page of all languages has none.
+    pub home_language: Option<Language>,
+    /// The newsroom's front page.
+    pub site: XmlText,
+    /// The same page in other languages.
+    pub alternates: Vec<Alternate>,
+    /// Last change: of an item, or by a withdrawal. Never the time of building.
+    pub updated: Timestamp,
+    /// The newsroom's zone, for dates.
+    pub zone: Zone,
+    /// Minutes for which a reader may keep the feed.
+    pub ttl_minutes: i64,
+    /// The articles, newest first.
+    pub items: Vec<Item>,
+}
+
+/// A page in another language.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Alternate {
+    /// Its language.
+    pub language: Language,
+    /// Its address.
+    pub href: XmlText,
+}
+
+/// An article in a feed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Item {
+    /// Permanent id.
+    pub id: XmlText,
+    /// Where it is read.
+    pub link: XmlText,
+    /// Address at the origin, where that is not the link.
+    pub external: Option<XmlText>,
+    /// Title, plain text; empty only if there was nothing to show.
+    pub title: XmlText,
+    /// Summary, plain text; may be empty.
+    pub summary: XmlText,
+    /// Whole text as HTML, with the lead image and absolute addresses.
+    pub content: XmlText,
+    /// Language.
+    pub language: Language,
+    /// First publication; never moves.
+    pub published: Timestamp,
+    /// Last significant change.
+    pub updated: Timestamp,
+    /// Byline.
+    pub author: Option<XmlText>,
+    /// Section and tags.
+    pub categories: Vec<Category>,
+    /// Lead image.
+    pub image: Option<Image>,
+    /// Title and address of the feed it comes from.
+    pub source: Option<(XmlText, XmlText)>,
+    /// Its translations.
+    pub alternates: Vec<Alternate>,
+}
+
+/// A section or tag of an article.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Category {
+    /// Slug.
+    pub term: XmlText,
+    /// Name in the article's language.
+    pub label: XmlText,
+    /// Page of the section or tag: what makes the term unique.
+    pub scheme: XmlText,
+}
+
+/// A lead image.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Image {
+    /// Absolute address.
+    pub url: XmlText,
+    /// Media type.
+    pub media_type: Option<XmlText>,
+    /// Bytes.
+    pub bytes: Option<i64>,
+    /// Pixels.
+    pub width: Option<i64>,
+    /// Pixels.
+    pub height: Option<i64>,
+    /// What it shows.
+    pub alt: XmlText,
+    /// Whose it is.
+    pub credit: Option<XmlText>,
+}
+
+/// What the program calls itself in feeds.
+pub const GENERATOR: &str = "Jarshy";
+/// Its version.
+pub const GENERATOR_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+fn line(text: &str) -> XmlText {
+    XmlText::line(text)
+}
+
+fn filled(text: &str) -> Option<XmlText> {
+    Some(XmlText::line(text)).filter(|t| !t.as_str().is_empty())
+}
+
+impl Document {
+    /// Puts a feed together.
+    pub fn new(config: &Config, scope: &Scope, material: &Material) -> Self {
+        let base_url = config.server.base_url();
+        let newsroom = &config.newsroom;
+        let language = scope
+            .language()
+            .unwrap_or_else(|| newsroom.default_language());
+        let topic = match scope {
+            Scope::All | Scope::Language(_) => None,
+            Scope::Section(_, slug) => material
+                .sections
+                .iter()
+                .find(|section| section.slug == *slug)
+                .map(|section| section.names.get(language)),
+            Scope::Tag(..) => material.tag.as_ref().map(|tag| tag.names.get(language)),
+        };
+        let site_name = newsroom.names.get(language);
+        let title = scope.title(config, topic);
+        let sentence = newsroom.descriptions.get(language);
+        let description = match topic {
+            Some(topic) => format!("{topic} · {site_name}"),
+            None if sentence.trim().is_empty() => site_name.to_owned(),
+            None => sentence.to_owned(),
+        };
+        let by_id: HashMap<i64, &Section> = material.sections.iter().map(|s| (s.id, s)).collect();
+        let mut by_story: HashMap<i64, Vec<&Translation>> = HashMap::new();
+        for translation in &material.translations {
+            by_story
+                .entry(translation.story_id)
+                .or_default()
+                .push(translation);
+        }
+        let items: Vec<Item> = material
+            .articles
+            .iter()
+            .map(|article| {
+                Item::new(
+                    base_url,
+                    article,
+                    article.section_id.and_then(|id| by_id.get(&id).copied()),
+                    by_story
+                        .get(&article.story_id)
+                        .map_or(&[][..], Vec::as_slice),
+                )
+            })
+            .collect();
+        // A removal moves it too: who only compares this date must see that an item has gone.
+        let updated = items
+            .iter()
+            .map(|item| item.updated.max(item.published))
+            .chain(material.withdrawn_at)
+            .max()
+            .unwrap_or(material.began_at);
+        let operator = newsroom.operator.names.get(language);
+        Self {
+            scope: scope.clone(),
+            id: line(&scope.id(base_url)),
+            title: line(&title),
+            description: line(&description),
+            language: language.clone(),
+            author: line(site_name),
+            rights: filled(operator).map(|name| line(&format!("© {}", name.as_str()))),
+            home: line(&format!("{base_url}{}", scope.page_path())),
+            home_language: scope.language().cloned(),
+            site: line(&format!("{base_url}/")),
+            alternates: newsroom
+                .languages
+                .iter()
+                .filter(|other| scope.language() != Some(other))
+                .map(|other| Alternate {
+                    language: other.clone(),
+                    href: line(&format!(
+                        "{base_url}{}",
+                        scope.in_language(other).page_path()
+                    )),
+                })
+                .collect(),
+            updated: updated.floor_to_secs(),
+            zone: newsroom.zone(),
+            ttl_minutes: config.feeds.max_age_minutes,
+            items,
+        }
+    }
+
+    /// The feed's own address in that format.
+    pub fn self_link(&self, format: Format) -> String {
+        let key = super::feed::FeedKey {
+            scope: self.scope.clone(),
+            format,
+        };
+        format!("{}{}", self.site.as_str().trim_end_matches('/'), key.path())
+    }
+}
+
+impl Item {
+    fn new(
+        base_url: &str,
+        article: &Article,
+        section: Option<&Section>,
+        translations: &[&Translation],
+    ) -> Self {
+        let link = uri(&article.link(base_url));
+        let place = Place {
+            base_url,
+            page: &link,
+        };
+        let summary = line(&article.summary);
+        let title = filled(&article.title)
+            .unwrap_or_else(|| line(&crate::base::text::cut_at_word(summary.as_str(), 60, 8)));
+        let image = article.lead.as_ref().map(|lead| Image::new(lead, &place));
+        let content = content(article, &summary, image.as_ref(), &place);
+        let taxonomy = |kind: &str, slug: &str| {
+            line(&format!("{base_url}/{}/{kind}/{slug}", article.language))
+        };
+        let mut categories: Vec<Category> = Vec::new();
+        let section = section.map(|s| ("sections", &s.slug, &s.names));
+        let tags = article.tags.iter().map(|t| ("tags", &t.slug, &t.names));
+        for (kind, slug, names) in section.into_iter().chain(tags) {
+            let label = filled(names.get(&article.language)).unwrap_or_else(|| line(slug));
+            // JSON Feed's tags are a set of words.
+            if !categories.iter().any(|known| known.label == label) {
+                categories.push(Category {
+                    term: line(slug),
+                    label,
+                    scheme: taxonomy(kind, slug),
+                });
+            }
+        }
+        let mut alternates: Vec<Alternate> = translations
+            .iter()
+            .filter(|other| other.language != article.language)
+            .map(|other| Alternate {
+                language: other.language.clone(),
+                href: line(&uri(&place.absolute(&other.href))),
+            })
+            .collect();
+        alternates
+            .sort_by(|a, b| (&a.language, a.href.as_str()).cmp(&(&b.language, b.href.as_str())));
+        // RFC 4287 section 4.1.2: no two alternates with the same type and hreflang.
+        alternates.dedup_by(|a, b| a.language == b.language);
+        let published = article.published_at().floor_to_secs();
+        Self {
+            id: line(&article.guid),
+            external: article
+                .canonical_url
+                .as_deref()
+                .map(uri)
+                .filter(|origin| *origin != link)
+                .and_then(|origin| filled(&origin)),
+            link: line(&link),
+            title,
+            summary,
+            content,
+            language: article.language.clone(),
+            published,
+            updated: article.significant_at().floor_to_secs().max(published),
+            author: article.byline.as_deref().and_then(filled),
+            categories,
+            image,
+            source: article
+                .source
+                .as_ref()
+                .map(|(title, url)| (line(title), line(&uri(url)))),
+            alternates,
+        }
+    }
+}
+
+impl Image {
+    fn new(lead: &LeadImage, place: &Place<'_>) -> Self {
+        Self {
+            url: line(&uri(&place.absolute(&lead.url))),
+            media_type: lead.media_type.as_deref().and_then(filled),
+            bytes: lead.bytes,
+            width: lead.width,
+            height: lead.height,
+            alt: line(lead.alt.as_deref().unwrap_or("")),
+            credit: lead.credit.as_deref().and_then(filled),
+        }
+    }
+
+    /// As readers show it that do not know Media RSS.
+    fn figure(&self) -> String {
+        let size = |name: &str, value: Option<i64>| {
+            value.map_or_else(String::new, |v| format!(" {name}=\"{v}\""))
+        };
+        let credit = self.credit.as_ref().map_or_else(String::new, |credit| {
+            format!("<figcaption>{}</figcaption>", escape_html(credit.as_str()))
+        });
+        format!(
+            "<figure><img src=\"{}\" alt=\"{}\"{}{}>{credit}</figure>\n",
+            escape_html(self.url.as_str()),
+            escape_html(self.alt.as_str()),
+            size("width", self.width),
+            size("height", self.height),
+        )
+    }
+}
+
+/// The whole text; the lead image stands in it once.
+fn content(
+    article: &Article,
+    summary: &XmlText,
+    image: Option<&Image>,
+    place: &Place<'_>,
+) -> XmlText {
+    let body = absolutise(&article.body_html, place);
+    let figure = image
+        .filter(|image| {
+            !body
+                .images
+                .iter()
+                .any(|shown| uri(shown) == image.url.as_str())
+        })
+        .map_or_else(String::new, Image::figure);
+    let text = if body.html.trim().is_empty() {
+        format!("<p>{}</p>", escape_html(summary.as_str()))
+    } else {
+        body.html
+    };
+    XmlText::new(&format!("{figure}{text}"))
+}

@@ -1,0 +1,84 @@
+//! Reads what a feed needs in one snapshot.
+
+use super::catalogue::Catalogue;
+use super::document::Material;
+use super::feed::Scope;
+use crate::base::time::Timestamp;
+use crate::config::Config;
+use crate::db::{Db, Result};
+use crate::newsroom::store as newsroom;
+
+/// How often a reading may be overtaken by releases before it is given up.
+const TRIES: usize = 8;
+
+/// Reads the material of a feed, or `None` if releases overtook every try.
+///
+/// Whatever readers can see changes only in a transaction that also moves the head of the release log. So a reading that finds
+/// the same head before and after saw one state, on either engine and over any number of connections.
+pub async fn gather(
+    db: &Db,
+    config: &Config,
+    catalogue: &Catalogue,
+    scope: &Scope,
+    began_at: Timestamp,
+) -> Result<Option<Material>> {
+    for _ in 0..TRIES {
+        let head = newsroom::get_head(db).await?;
+        let material = read(db, config, catalogue, scope, began_at, head).await?;
+        if newsroom::get_head(db).await? == head {
+            return Ok(Some(material));
+        }
+    }
+    Ok(None)
+}
+
+async fn read(
+    db: &Db,
+    config: &Config,
+    catalogue: &Catalogue,
+    scope: &Scope,
+    began_at: Timestamp,
+    head: i64,
+) -> Result<Material> {
+    let sections = newsroom::list_sections(db).await?;
+    let tag = match scope {
+        Scope::Tag(_, slug) => catalogue.tags.get(slug).cloned(),
+        _ => None,
+    };
+    let filter = newsroom::Filter {
+        language: scope.language().cloned(),
+        section_id: match scope {
+            // A section that has gone meanwhile has no articles.
+            Scope::Section(_, slug) => Some(
+                sections
+                    .iter()
+                    .find(|s| s.slug == *slug)
+                    .map_or(-1, |s| s.id),
+            ),
+            _ => None,
+        },
+        tag_id: match scope {
+            Scope::Tag(..) => Some(tag.as_ref().map_or(-1, |tag| tag.id)),
+            _ => None,
+        },
+    };
+    let limit = config.feeds.items;
+    let articles = newsroom::list_public(db, &filter, 0, limit).await?;
+    let mut stories: Vec<i64> = articles.iter().map(|a| a.story_id).collect();
+    stories.sort_unstable();
+    stories.dedup();
+    let translations = newsroom::list_translations(db, &stories).await?;
+    let oldest = (articles.len() as i64 == limit)
+        .then(|| articles.last().and_then(|a| a.released_at))
+        .flatten();
+    let withdrawn_at = newsroom::find_last_withdrawal(db, &filter, oldest).await?;
+    Ok(Material {
+        head,
+        articles,
+        translations,
+        sections,
+        tag,
+        withdrawn_at,
+        began_at,
+    })
+}

@@ -1,0 +1,252 @@
+//! RSS 2.0 by the Advisory Board's profile (REQUIREMENTS-FEEDS sections 1 and 10).
+
+use std::collections::BTreeMap;
+
+use rss::extension::dublincore::DublinCoreExtension;
+use rss::extension::{Extension, ExtensionMap};
+use rss::{Category, Channel, Guid, Source};
+
+use super::absolute::escape_html;
+use super::document::{Document, GENERATOR, GENERATOR_VERSION, Image, Item};
+use super::feed::Format;
+
+/// Prefixes that feeds use and the crates do not declare.
+pub const NAMESPACES: [(&str, &str); 2] = [
+    ("atom", "http://www.w3.org/2005/Atom"),
+    ("media", "http://search.yahoo.com/mrss/"),
+];
+
+/// Writes the feed.
+pub fn write(document: &Document) -> Result<Vec<u8>, rss::Error> {
+    let channel = Channel {
+        title: document.title.as_str().to_owned(),
+        link: document.home.as_str().to_owned(),
+        description: document.description.as_str().to_owned(),
+        language: Some(document.language.to_string()),
+        copyright: document.rights.as_ref().map(|r| r.as_str().to_owned()),
+        last_build_date: Some(document.updated.rfc2822(&document.zone)),
+        generator: Some(format!("{GENERATOR} {GENERATOR_VERSION}")),
+        docs: Some("https://www.rssboard.org/rss-specification".to_owned()),
+        ttl: Some(document.ttl_minutes.to_string()),
+        namespaces: NAMESPACES
+            .iter()
+            .map(|(prefix, uri)| ((*prefix).to_owned(), (*uri).to_owned()))
+            .collect(),
+        extensions: links(document),
+        items: document.items.iter().map(|i| item(document, i)).collect(),
+        ..Channel::default()
+    };
+    let bytes = channel.write_to(Vec::new())?;
+    Ok(hex_references(&bytes))
+}
+
+/// An element of another vocabulary.
+pub(super) fn element(name: &str, attributes: &[(&str, &str)], value: Option<&str>) -> Extension {
+    Extension {
+        name: name.to_owned(),
+        value: value.map(ToOwned::to_owned),
+        attrs: attributes
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect(),
+        children: BTreeMap::new(),
+    }
+}
+
+/// `atom:link`: the feed itself, and the same page in other languages.
+fn links(document: &Document) -> ExtensionMap {
+    let mut links = vec![element(
+        "atom:link",
+        &[
+            ("rel", "self"),
+            ("type", Format::Rss.media_type()),
+            ("href", &document.self_link(Format::Rss)),
+        ],
+        None,
+    )];
+    links.extend(document.alternates.iter().map(|other| {
+        element(
+            "atom:link",
+            &[
+                ("rel", "alternate"),
+                ("type", "text/html"),
+                ("hreflang", other.language.as_str()),
+                ("href", other.href.as_str()),
+            ],
+            None,
+        )
+    }));
+    ExtensionMap::from([(
+        "atom".to_owned(),
+        BTreeMap::from([("link".to_owned(), links)]),
+    )])
+}
+
+fn item(document: &Document, item: &Item) -> rss::Item {
+    let owned = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
+    let mut extensions = ExtensionMap::new();
+    if let Some(image) = &item.image {
+        extensions.insert("media".to_owned(), media(image));
+    }
+    let title = owned(item.title.as_str());
+    rss::Item {
+        link: owned(item.link.as_str()),
+        // The profile: an item's description is HTML. One of title and description must be there.
+        description: owned(&escape_html(item.summary.as_str()))
+            .or_else(|| title.is_none().then(|| escape_html(item.link.as_str()))),
+        title,
+        categories: item
+            .categories
+            .iter()
+            .map(|category| Category {
+                name: category.label.as_str().to_owned(),
+                domain: Some(category.scheme.as_str().to_owned()),
+            })
+            .collect(),
+        guid: Some(Guid {
+            value: item.id.as_str().to_owned(),
+            permalink: false,
+        }),
+        pub_date: Some(item.published.rfc2822(&document.zone)),
+        source: item.source.as_ref().map(|(title, url)| Source {
+            url: url.as_str().to_owned(),
+            title: owned(title.as_str()),
+        }),
+        content: owned(item.content.as_str()),
+        extensions,
+        dublin_core_ext: Some(DublinCoreExtension {
+            creators: item
+                .author
+                .iter()
+                .map(|author| author.as_str().to_owned())
+                .collect(),
+            languages: vec![item.language.to_string()],
+            ..DublinCoreExtension::default()
+        }),
+        ..rss::Item::default()
+    }
+}
+
+/// Attributes and children of `media:content` (Media RSS 1.5), for RSS and Atom alike.
+pub(super) struct Media {
+    /// Attributes of the element.
+    pub attributes: Vec<(&'static str, String)>,
+    /// Name, attributes and text of its children.
+    pub children: Vec<(&'static str, Vec<(&'static str, String)>, String)>,
+}
+
+impl Media {
+    pub(super) fn new(image: &Image) -> Self {
+        let mut attributes = vec![
+            ("url", image.url.as_str().to_owned()),
+            ("medium", "image".to_owned()),
+        ];
+        attributes.extend(
+            image
+                .media_type
+                .as_ref()
+                .map(|t| ("type", t.as_str().to_owned())),
+        );
+        for (name, value) in [
+            ("fileSize", image.bytes),
+            ("width", image.width),
+            ("height", image.height),
+        ] {
+            attributes.extend(value.map(|v| (name, v.to_string())));
+        }
+        let plain = || vec![("type", "plain".to_owned())];
+        let mut children = Vec::new();
+        if !image.alt.as_str().is_empty() {
+            children.push(("description", plain(), image.alt.as_str().to_owned()));
+        }
+        if let Some(credit) = &image.credit {
+            children.push(("credit", Vec::new(), credit.as_str().to_owned()));
+        }
+        children.push((
+            "thumbnail",
+            vec![("url", image.url.as_str().to_owned())],
+            String::new(),
+        ));
+        Self {
+            attributes,
+            children,
+        }
+    }
+}
+
+fn media(image: &Image) -> BTreeMap<String, Vec<Extension>> {
+    let media = Media::new(image);
+    let build = |name: &str, attributes: &[(&'static str, String)], value: Option<&str>| {
+        let attributes: Vec<(&str, &str)> =
+            attributes.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        element(&format!("media:{name}"), &attributes, value)
+    };
+    let mut content = build("content", &media.attributes, None);
+    for (name, attributes, text) in &media.children {
+        let text = Some(text.as_str()).filter(|t| !t.is_empty());
+        content
+            .children
+            .insert((*name).to_owned(), vec![build(name, attributes, text)]);
+    }
+    BTreeMap::from([("content".to_owned(), vec![content])])
+}
+
+/// Writes `&`, `<` and `>` of plain-text elements as hexadecimal references, as the profile advises: readers that decode twice
+/// then show the same text. CDATA sections are left alone.
+fn hex_references(bytes: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut out = String::with_capacity(text.len() + 64);
+    let mut rest: &str = &text;
+    let mut is_in_item = false;
+    while let Some(start) = rest.find('<') {
+        out.push_str(&rest[..start]);
+        rest = &rest[start..];
+        if rest.starts_with("<![CDATA[") {
+            let end = rest.find("]]>").map_or(rest.len(), |i| i + 3);
+            out.push_str(&rest[..end]);
+            rest = &rest[end..];
+            continue;
+        }
+        is_in_item |= rest.starts_with("<item>");
+        let plain = ["<title>", "<description>"]
+            .into_iter()
+            .find(|tag| rest.starts_with(tag) && (*tag == "<title>" || !is_in_item));
+        let Some(tag) = plain else {
+            out.push('<');
+            rest = &rest[1..];
+            continue;
+        };
+        out.push_str(tag);
+        rest = &rest[tag.len()..];
+        let end = rest.find('<').unwrap_or(rest.len());
+        out.push_str(
+            &rest[..end]
+                .replace("&lt;", "&#x3C;")
+                .replace("&gt;", "&#x3E;")
+                .replace("&quot;", "\"")
+                .replace("&apos;", "'")
+                .replace("&amp;", "&#x26;"),
+        );
+        rest = &rest[end..];
+    }
+    out.push_str(rest);
+    out.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hex_references;
+
+    #[test]
+    fn references_in_titles_are_hexadecimal_and_nowhere_else() {
+        let made = hex_references(
+            b"<rss><channel><title>A &amp; B</title><description>&lt;b&gt;</description><item><title>&amp;amp; &quot;</title>\
+              <description><![CDATA[<title>&amp;</title>]]></description><category>&amp;</category></item></channel></rss>",
+        );
+        assert_eq!(
+            String::from_utf8(made).unwrap(),
+            "<rss><channel><title>A &#x26; B</title><description>&#x3C;b&#x3E;</description><item><title>&#x26;amp; \"</title>\
+             <description><![CDATA[<title>&amp;</title>]]></description><category>&amp;</category></item></channel></rss>"
+        );
+    }
+}

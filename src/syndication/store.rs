@@ -1,0 +1,78 @@
+//! The shelf's only SQL.
+
+use crate::base::time::Timestamp;
+use crate::db::{Db, Result, Tx};
+use crate::{on_db, on_tx};
+
+/// A row without its bytes.
+#[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
+pub struct Row {
+    /// The feed's canonical text.
+    pub feed_key: String,
+    /// The log's head when it was built.
+    pub log_no: i64,
+    /// Who built it: program and settings.
+    pub build: i64,
+    /// The stem of its validators.
+    pub etag: String,
+    /// Whole seconds.
+    pub last_modified: Timestamp,
+}
+
+/// Every row's validators.
+pub async fn list_rows(db: &Db) -> Result<Vec<Row>> {
+    on_db!(db, c => sqlx::query_as(
+        "SELECT feed_key, log_no, build, etag, last_modified FROM shelf ORDER BY feed_key").fetch_all(c).await)
+}
+
+/// One row's validators.
+pub async fn find_row(db: &Db, feed_key: &str) -> Result<Option<Row>> {
+    on_db!(db, c => sqlx::query_as(
+        "SELECT feed_key, log_no, build, etag, last_modified FROM shelf WHERE feed_key = $1")
+        .bind(feed_key).fetch_optional(c).await)
+}
+
+/// One row's validators and bytes.
+pub async fn find_body(db: &Db, feed_key: &str) -> Result<Option<(Row, Vec<u8>)>> {
+    let found: Option<(String, i64, i64, String, Timestamp, Vec<u8>)> = on_db!(db, c => sqlx::query_as(
+        "SELECT feed_key, log_no, build, etag, last_modified, body FROM shelf WHERE feed_key = $1")
+        .bind(feed_key).fetch_optional(c).await)?;
+    Ok(
+        found.map(|(feed_key, log_no, build, etag, last_modified, body)| {
+            let row = Row {
+                feed_key,
+                log_no,
+                build,
+                etag,
+                last_modified,
+            };
+            (row, body)
+        }),
+    )
+}
+
+/// Puts finished bytes on the shelf and returns the row that stands there now: ours, an equal one, or a newer one that another
+/// instance put there. `row.last_modified` is the present second; it becomes one second more than before where that is later.
+///
+/// Equal bytes keep their validators and only learn the later number, so that an older build cannot replace them afterwards.
+pub async fn put(tx: &mut Tx, row: &Row, body: &[u8]) -> Result<Row> {
+    let is_same = on_tx!(tx, c => sqlx::query(
+        "UPDATE shelf SET log_no = $2, build = $3 WHERE feed_key = $1 AND etag = $4 \
+         AND (log_no < $2 OR (log_no = $2 AND build < $3))")
+        .bind(&row.feed_key).bind(row.log_no).bind(row.build).bind(&row.etag).execute(&mut *c).await
+        .map(|done| done.rows_affected() == 1))?;
+    if !is_same {
+        on_tx!(tx, c => sqlx::query(
+            "INSERT INTO shelf (feed_key, log_no, build, etag, last_modified, body) VALUES ($1, $2, $3, $4, $5, $6) \
+             ON CONFLICT (feed_key) DO UPDATE SET log_no = excluded.log_no, build = excluded.build, etag = excluded.etag, \
+             last_modified = CASE WHEN excluded.last_modified > shelf.last_modified THEN excluded.last_modified \
+             ELSE shelf.last_modified + 1000 END, body = excluded.body \
+             WHERE shelf.etag <> excluded.etag AND (shelf.log_no < excluded.log_no \
+             OR (shelf.log_no = excluded.log_no AND shelf.build < excluded.build))")
+            .bind(&row.feed_key).bind(row.log_no).bind(row.build).bind(&row.etag).bind(row.last_modified).bind(body)
+            .execute(&mut *c).await.map(|_| ()))?;
+    }
+    on_tx!(tx, c => sqlx::query_as(
+        "SELECT feed_key, log_no, build, etag, last_modified FROM shelf WHERE feed_key = $1")
+        .bind(&row.feed_key).fetch_one(&mut *c).await)
+}
