@@ -1,19 +1,39 @@
 //! The audience: who reads, what they want, when, and what they agreed to.
+//!
+//! Values and pure rules: [`cadence`] (when), [`selection`] (what), `wishes` (both, as typed). Use cases: `sign_up`, `confirm`,
+//! `preferences`, `leave`, `add`, and the scheduler's `chores`. GET never acts for a person: whatever changes something is a use
+//! case of its own beside the one that shows it. Whether an address is known never shows in an answer.
 
+mod add;
 pub mod cadence;
+mod chores;
+mod confirm;
+mod leave;
+mod links;
 pub mod mail;
+mod newsletters;
+mod preferences;
 pub mod selection;
+mod sign_up;
 pub mod store;
+mod wishes;
 
+pub use add::add;
 pub use cadence::Cadence;
+pub use chores::{prune_unconfirmed, resume_paused};
+pub use confirm::{confirm, peek_confirmation};
+pub use leave::{leave, peek_leaving, rejoin};
+pub use links::CONFIRM_DAYS;
+pub(crate) use links::mask;
+pub use newsletters::{list_newsletters, sync_newsletters};
+pub use preferences::{get_preferences, save_preferences};
 pub use selection::{Choice, Selection};
+pub use sign_up::{resend_link, sign_up};
 
 use crate::base::address::EmailAddress;
 use crate::base::language::Language;
 use crate::base::time::{Timestamp, Zone};
 use crate::config::Names;
-use crate::theme::Theme;
-use crate::work::Core;
 
 /// What can go wrong with a subscription.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +68,37 @@ pub enum AudienceError {
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
 }
+
+impl AudienceError {
+    /// Whether the transaction lost a race and should be tried again.
+    fn is_retryable(&self) -> bool {
+        match self {
+            Self::Database(error)
+            | Self::Delivery(crate::delivery::DeliveryError::Database(error)) => {
+                crate::db::is_retryable(error)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Runs a use case's transaction, a few times more if it lost a race for locks.
+macro_rules! retried {
+    ($attempt:expr) => {{
+        let mut tries = 0;
+        loop {
+            match $attempt.await {
+                Err(error)
+                    if tries < 4 && $crate::audience::AudienceError::is_retryable(&error) =>
+                {
+                    tries += 1;
+                }
+                settled => break settled,
+            }
+        }
+    }};
+}
+pub(crate) use retried;
 
 /// What a person wants and when.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -144,88 +195,4 @@ pub enum LeaveBy {
     Page,
     /// The mailbox's own button (RFC 8058).
     OneClick,
-}
-
-/// Brings the newsletter table in line with the settings.
-pub async fn sync_newsletters(core: &Core) -> Result<(), AudienceError> {
-    let _ = core;
-    todo!()
-}
-
-/// All newsletters in the order of the settings.
-pub async fn list_newsletters(core: &Core) -> Result<Vec<Newsletter>, AudienceError> {
-    let _ = core;
-    todo!()
-}
-
-/// Takes a sign-up. A new or pending address gets a confirmation mail, an active one a "you are already subscribed" mail with
-/// a link to its settings; the answer is the same for both.
-pub async fn sign_up(core: &Core, theme: &Theme, request: SignUp) -> Result<(), AudienceError> {
-    let _ = (core, theme, request);
-    todo!()
-}
-
-/// What the page behind a confirmation link shows; changes nothing.
-pub async fn peek_confirmation(core: &Core, token: &str) -> Result<Preferences, AudienceError> {
-    let _ = (core, token);
-    todo!()
-}
-
-/// Confirms (the button, POST). Confirming twice is no error. `read_to` starts at the head of the log.
-pub async fn confirm(core: &Core, token: &str) -> Result<Preferences, AudienceError> {
-    let _ = (core, token);
-    todo!()
-}
-
-/// Sends a fresh link to the person an expired token names; the answer tells nothing.
-pub async fn resend_link(core: &Core, theme: &Theme, token: &str) -> Result<(), AudienceError> {
-    let _ = (core, theme, token);
-    todo!()
-}
-
-/// The settings behind a preferences token.
-pub async fn get_preferences(core: &Core, token: &str) -> Result<Preferences, AudienceError> {
-    let _ = (core, token);
-    todo!()
-}
-
-/// Changes wishes; `paused_until` pauses, `None` resumes.
-pub async fn save_preferences(
-    core: &Core,
-    token: &str,
-    wishes: Wishes,
-    paused_until: Option<jiff::civil::Date>,
-) -> Result<Preferences, AudienceError> {
-    let _ = (core, token, wishes, paused_until);
-    todo!()
-}
-
-/// What the page behind an unsubscribe link shows; changes nothing. Works for every key there ever was.
-pub async fn peek_leaving(core: &Core, token: &str) -> Result<Preferences, AudienceError> {
-    let _ = (core, token);
-    todo!()
-}
-
-/// Leaves: no more mail, also not what is queued. Leaving twice is no error.
-pub async fn leave(core: &Core, token: &str, by: LeaveBy) -> Result<Preferences, AudienceError> {
-    let _ = (core, token, by);
-    todo!()
-}
-
-/// Takes leaving back (the button "Subscribe again" on the page after leaving, with the same token).
-pub async fn rejoin(core: &Core, token: &str) -> Result<Preferences, AudienceError> {
-    let _ = (core, token);
-    todo!()
-}
-
-/// The operator adds people who agreed elsewhere: active at once, `read_to` at the head. Who left is never revived, a known
-/// address keeps its wishes. All in one transaction; returns (new, known, refused).
-pub async fn add(
-    core: &Core,
-    newsletter: Option<&str>,
-    people: &[(EmailAddress, Wishes)],
-    evidence: &str,
-) -> Result<(usize, usize, usize), AudienceError> {
-    let _ = (core, newsletter, people, evidence);
-    todo!()
 }

@@ -1,5 +1,7 @@
 //! The command line: one file per command. `main` hands over here.
 
+mod subscriber;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -40,6 +42,8 @@ struct Cli {
 enum Command {
     /// Bring the database up to date and exit.
     Migrate,
+    /// Add subscribers, or list them.
+    Subscriber(subscriber::Args),
 }
 
 impl Command {
@@ -73,6 +77,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             println!("The database is up to date.");
             Ok(ExitCode::SUCCESS)
         }
+        Command::Subscriber(args) => subscriber::run(open(&cli.config, clock).await?, args).await,
     }
 }
 

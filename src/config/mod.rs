@@ -17,6 +17,7 @@ use serde::Deserialize;
 pub use delivery::{Delivery, Mail, Tls};
 pub use feeds::{Feeds, Fetch};
 pub use load::ConfigError;
+pub(crate) use newsroom::parse_hour;
 pub use newsroom::{Names, Newsletter, Newsroom, Operator, Section};
 pub use secrets::Secrets;
 pub use server::{Database, Server, Theme};

@@ -2,9 +2,25 @@
 //!
 //! `slot.rs` and `run.rs` are what the digest stands on: slots that come due, and the people of a run in chunks.
 
+mod bulk;
+mod consent;
+mod listing;
 mod newsletter;
+mod prune;
 mod run;
 mod slot;
+mod subscriber;
+mod subscription;
+
+pub(super) use bulk::*;
+pub(super) use consent::*;
+pub use listing::{Listed, list_people};
+pub(super) use newsletter::{get_newsletter_in, upsert_newsletter};
+pub(super) use prune::*;
+pub(super) use run::ensure_selection;
+pub(super) use slot::ensure_slot;
+pub(super) use subscriber::*;
+pub(super) use subscription::*;
 
 pub use newsletter::{get_newsletter, list_newsletters};
 pub use run::{
@@ -23,4 +39,13 @@ fn unreadable(error: impl std::fmt::Display) -> sqlx::Error {
 /// Row ids as JSON, for statements that take a list of any length as one value.
 fn id_list(ids: &[i64]) -> String {
     serde_json::to_string(ids).unwrap_or_default()
+}
+
+/// Languages as a column keeps them: in order, with commas.
+fn join_languages(languages: &[crate::base::language::Language]) -> String {
+    languages
+        .iter()
+        .map(crate::base::language::Language::as_str)
+        .collect::<Vec<_>>()
+        .join(",")
 }

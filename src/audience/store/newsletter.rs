@@ -65,12 +65,17 @@ pub async fn list_newsletters(db: &Db) -> Result<Vec<Newsletter>> {
     .collect()
 }
 
+const GET: &str = "SELECT id, uid, slug, names, sections, sender, reply_to, list_id, relay, defaults, late_until, max_items, \
+     max_age_days, uncertain FROM newsletter WHERE id = $1";
+
 /// The newsletter of that row.
 pub async fn get_newsletter(db: &Db, id: i64) -> Result<Newsletter> {
-    on_db!(db, c => sqlx::query_as::<_, Row>(
-        "SELECT id, uid, slug, names, sections, sender, reply_to, list_id, relay, defaults, late_until, max_items, max_age_days, \
-         uncertain FROM newsletter WHERE id = $1").bind(id).fetch_one(c).await)
-    .and_then(read)
+    on_db!(db, c => sqlx::query_as::<_, Row>(GET).bind(id).fetch_one(c).await).and_then(read)
+}
+
+/// [`get_newsletter`] inside a transaction.
+pub(crate) async fn get_newsletter_in(tx: &mut Tx, id: i64) -> Result<Newsletter> {
+    on_tx!(tx, c => sqlx::query_as::<_, Row>(GET).bind(id).fetch_one(c).await).and_then(read)
 }
 
 /// Stores a newsletter under its slug, or brings the stored one in line; its row, uid and List-Id stay for ever.

@@ -1,7 +1,8 @@
 //! The people of a run: who has something to come, in chunks, and how far each has read.
 
-use super::{id_list, unreadable};
+use super::{id_list, join_languages, unreadable};
 use crate::audience::selection::{Choice, Selection};
+use crate::base::address::EmailAddress;
 use crate::base::time::Timestamp;
 use crate::db::{Db, Result, Tx};
 use crate::{on_db, on_tx};
@@ -143,13 +144,18 @@ pub async fn lock_chunk(
             subscriber_id: row.2,
             selection_id: row.3,
             read_to: row.4,
-            address: row.5,
+            address: envelope(row.5),
             address_hash: row.6,
             provider: row.7,
             link_epoch: row.8,
             text_only: row.9,
         })
         .collect())
+}
+
+/// The address as the envelope has it: the domain in ASCII.
+fn envelope(stored: String) -> String {
+    EmailAddress::parse(&stored).map_or(stored, |address| address.envelope())
 }
 
 const ADVANCE_SQLITE: &str = "UPDATE subscription SET read_to = $2, last_date = COALESCE(CAST($3 AS TEXT), last_date) \
@@ -191,6 +197,30 @@ pub async fn list_lagging(
     on_db!(db, c => sqlx::query_scalar(
         "SELECT s.id FROM subscription s WHERE s.slot_id = $1 AND s.state = 'active' AND s.read_to < $2 AND s.last_date < $3 \
          AND (s.paused_until IS NULL OR s.paused_until <= $3) \
-         AND NOT EXISTS (SELECT 1 FROM consent c WHERE c.subscriber_id = s.subscriber_id AND c.at >= $4) ORDER BY s.id")
+         AND NOT EXISTS (SELECT 1 FROM consent c WHERE c.subscriber_id = s.subscriber_id AND c.at >= $4 \
+         AND c.action IN ('confirmed', 'added', 'changed', 'returned')) ORDER BY s.id")
         .bind(slot_id).bind(to_no).bind(local_date).bind(opened_at).fetch_all(c).await)
+}
+
+/// The selection of those wishes, made on first use.
+pub(crate) async fn ensure_selection(
+    tx: &mut Tx,
+    newsletter_id: i64,
+    uid: &str,
+    choice: &Choice,
+) -> Result<i64> {
+    let key = choice.to_string();
+    let find = "SELECT id FROM selection WHERE newsletter_id = $1 AND key = $2";
+    let found: Option<i64> = on_tx!(tx, c => sqlx::query_scalar(find).bind(newsletter_id).bind(&key).fetch_optional(c).await)?;
+    if let Some(id) = found {
+        return Ok(id);
+    }
+    let topics = (!choice.sections().is_empty() || !choice.tags().is_empty()).then(|| {
+        serde_json::json!({ "sections": choice.sections(), "tags": choice.tags() }).to_string()
+    });
+    on_tx!(tx, c => sqlx::query(
+        "INSERT INTO selection (uid, newsletter_id, languages, topics, key) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (newsletter_id, key) DO NOTHING")
+        .bind(uid).bind(newsletter_id).bind(join_languages(choice.languages())).bind(topics).bind(&key).execute(c).await.map(|_| ()))?;
+    on_tx!(tx, c => sqlx::query_scalar(find).bind(newsletter_id).bind(&key).fetch_one(c).await)
 }

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::unreadable;
-use crate::audience::cadence::Cadence;
+use crate::audience::cadence::{Cadence, first_due};
 use crate::base::time::{Timestamp, Zone};
 use crate::db::{Db, Result, Tx};
 use crate::{on_db, on_tx};
@@ -44,9 +44,10 @@ fn read(row: SlotRow) -> Result<Slot> {
 
 const LOCK_DUE_SLOT_SQLITE: &str = "SELECT id, newsletter_id, cadence, time_zone, minute, next_date, next_due_at FROM slot \
      WHERE next_due_at <= $1 ORDER BY next_due_at, id LIMIT 1";
-/// Several instances open runs side by side: each takes a slot that no other holds.
+/// Several instances open runs side by side: each takes a slot that no other holds. NO KEY: who subscribes meanwhile only
+/// refers to the slot and need not wait.
 const LOCK_DUE_SLOT_POSTGRES: &str = "SELECT id, newsletter_id, cadence, time_zone, minute, next_date, next_due_at FROM slot \
-     WHERE next_due_at <= $1 ORDER BY next_due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED";
+     WHERE next_due_at <= $1 ORDER BY next_due_at, id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED";
 
 /// The slot that has been due longest and that nobody else holds, locked until the transaction ends.
 pub async fn lock_due_slot(tx: &mut Tx, now: Timestamp) -> Result<Option<Slot>> {
@@ -59,7 +60,7 @@ pub async fn lock_due_slot(tx: &mut Tx, now: Timestamp) -> Result<Option<Slot>> 
 const LOCK_SLOT_SQLITE: &str = "SELECT id, newsletter_id, cadence, time_zone, minute, next_date, next_due_at FROM slot WHERE id = $1";
 /// As above.
 const LOCK_SLOT_POSTGRES: &str = "SELECT id, newsletter_id, cadence, time_zone, minute, next_date, next_due_at FROM slot WHERE id = $1 \
-     FOR UPDATE SKIP LOCKED";
+     FOR NO KEY UPDATE SKIP LOCKED";
 
 /// Locks one slot; `None` if another holds it (or it does not exist). With [`list_due_slots`] it walks past a slot that has to
 /// wait, where [`lock_due_slot`] would find the same one again.
@@ -104,4 +105,30 @@ pub async fn get_slot(db: &Db, id: i64) -> Result<Slot> {
         "SELECT id, newsletter_id, cadence, time_zone, minute, next_date, next_due_at FROM slot WHERE id = $1")
         .bind(id).fetch_one(c).await)
     .and_then(read)
+}
+
+/// The slot of those wishes, made on first use. A new one begins with its first due instant after `now`.
+pub(crate) async fn ensure_slot(
+    tx: &mut Tx,
+    newsletter_id: i64,
+    cadence: &Cadence,
+    zone: &Zone,
+    minute: i64,
+    now: Timestamp,
+) -> Result<i64> {
+    let text = cadence.to_string();
+    let find = "SELECT id FROM slot WHERE newsletter_id = $1 AND cadence = $2 AND time_zone = $3 AND minute = $4";
+    let found: Option<i64> = on_tx!(tx, c => sqlx::query_scalar(find)
+        .bind(newsletter_id).bind(&text).bind(zone.name()).bind(minute).fetch_optional(c).await)?;
+    if let Some(id) = found {
+        return Ok(id);
+    }
+    let (date, due) = first_due(cadence, zone, minute, now);
+    on_tx!(tx, c => sqlx::query(
+        "INSERT INTO slot (newsletter_id, cadence, time_zone, minute, next_date, next_due_at) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (newsletter_id, cadence, time_zone, minute) DO NOTHING")
+        .bind(newsletter_id).bind(&text).bind(zone.name()).bind(minute).bind(date.to_string()).bind(due)
+        .execute(c).await.map(|_| ()))?;
+    on_tx!(tx, c => sqlx::query_scalar(find)
+        .bind(newsletter_id).bind(&text).bind(zone.name()).bind(minute).fetch_one(c).await)
 }

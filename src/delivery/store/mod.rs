@@ -7,4 +7,4 @@ mod suppression;
 
 pub use letter::{cancel_recipient, ensure_lane, insert_deliveries, insert_letter};
 pub use sums::{LetterSums, count_batch, count_due, get_sums, get_total_sums, list_letter_sums};
-pub use suppression::{insert_suppression, is_suppressed};
+pub use suppression::{insert_suppression, is_suppressed, lift_confirmed, list_suppressed};

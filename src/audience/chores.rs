@@ -1,0 +1,52 @@
+//! What the scheduler does for the audience.
+
+use super::{AudienceError, retried, store};
+use crate::base::time::{Timestamp, Zone};
+use crate::work::Core;
+
+/// Days after which a question nobody answered is forgotten.
+const KEEP_UNCONFIRMED_DAYS: i64 = 7;
+/// People in one transaction.
+const CHUNK: i64 = 500;
+
+/// Nightly: deletes addresses that were not confirmed within seven days of the last mail (PRODUCT M12), with all that hangs on
+/// them; who had left before is back to having left. Returns how many people are gone.
+pub async fn prune_unconfirmed(core: &Core) -> Result<u64, AudienceError> {
+    let cutoff = core.clock.now().plus_secs(-KEEP_UNCONFIRMED_DAYS * 86_400);
+    let (mut after, mut gone) = (0, 0);
+    loop {
+        let ids = store::list_unconfirmed(&core.db, after, cutoff, CHUNK).await?;
+        let Some(last) = ids.last() else {
+            return Ok(gone);
+        };
+        after = *last;
+        gone += retried!(prune_chunk(core, &ids, cutoff))?;
+    }
+}
+
+async fn prune_chunk(core: &Core, ids: &[i64], cutoff: Timestamp) -> Result<u64, AudienceError> {
+    let mut tx = core.db.begin().await?;
+    let locked = store::lock_unconfirmed(&mut tx, ids, cutoff).await?;
+    let gone = store::delete_unconfirmed(&mut tx, &locked).await?;
+    tx.commit().await?;
+    Ok(gone)
+}
+
+/// Each minute, before runs are opened: ends the pauses whose day has come on the calendar of their own zone. What was released
+/// meanwhile and is not too old for the newsletter comes with the next digest. Returns how many.
+pub async fn resume_paused(core: &Core) -> Result<usize, AudienceError> {
+    let now = core.clock.now();
+    // No zone is ahead of UTC by more than 14 hours.
+    let latest = now.plus_secs(14 * 3600).date_in(&Zone::utc()).to_string();
+    let mut resumed = 0;
+    for (id, until, zone) in store::list_paused(&core.db, &latest).await? {
+        let zone = Zone::parse(&zone).unwrap_or_else(|_| Zone::utc());
+        if until > now.date_in(&zone).to_string() {
+            continue;
+        }
+        let mut tx = core.db.begin().await?;
+        resumed += usize::from(store::resume(&mut tx, id, &until).await?);
+        tx.commit().await?;
+    }
+    Ok(resumed)
+}

@@ -1,0 +1,83 @@
+//! Subscribers: a person is an address.
+
+use super::join_languages;
+use crate::base::address::EmailAddress;
+use crate::base::language::Language;
+use crate::base::time::{Timestamp, Zone};
+use crate::db::{Result, Tx};
+use crate::on_tx;
+
+/// A subscriber under lock.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct Subscriber {
+    pub id: i64,
+    pub uid: String,
+    /// None once erased.
+    pub address: Option<String>,
+    pub address_hash: String,
+    pub provider: String,
+    pub link_epoch: i64,
+}
+
+/// What a new subscriber is stored with.
+pub(crate) struct NewSubscriber<'a> {
+    pub uid: &'a str,
+    pub address: &'a EmailAddress,
+    pub address_hash: &'a str,
+    pub provider: &'a str,
+    pub languages: &'a [Language],
+    pub time_zone: &'a Zone,
+    pub now: Timestamp,
+}
+
+/// Stores a pending subscriber unless the address is known; two at once make one, the second waits for the first.
+pub(crate) async fn insert_subscriber(tx: &mut Tx, new: &NewSubscriber<'_>) -> Result<()> {
+    on_tx!(tx, c => sqlx::query(
+        "INSERT INTO subscriber (uid, address, address_key, address_hash, provider, languages, time_zone, state, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8) ON CONFLICT (address_key) DO NOTHING")
+        .bind(new.uid).bind(new.address.to_string()).bind(new.address.key()).bind(new.address_hash).bind(new.provider)
+        .bind(join_languages(new.languages)).bind(new.time_zone.name()).bind(new.now)
+        .execute(c).await.map(|_| ()))
+}
+
+const LOCK_BY_KEY_SQLITE: &str = "SELECT id, uid, address, address_hash, provider, link_epoch FROM subscriber \
+     WHERE address_key = $1";
+/// NO KEY: consent and subscriptions refer to the row, which must not wait.
+const LOCK_BY_KEY_POSTGRES: &str = "SELECT id, uid, address, address_hash, provider, link_epoch FROM subscriber \
+     WHERE address_key = $1 FOR NO KEY UPDATE";
+
+/// The subscriber of an address, locked.
+pub(crate) async fn lock_subscriber_by_key(tx: &mut Tx, key: &str) -> Result<Option<Subscriber>> {
+    let sql = tx.choose(LOCK_BY_KEY_SQLITE, LOCK_BY_KEY_POSTGRES);
+    on_tx!(tx, c => sqlx::query_as(sql).bind(key).fetch_optional(c).await)
+}
+
+const LOCK_BY_UID_SQLITE: &str = "SELECT id, uid, address, address_hash, provider, link_epoch FROM subscriber \
+     WHERE uid = $1";
+/// As above.
+const LOCK_BY_UID_POSTGRES: &str = "SELECT id, uid, address, address_hash, provider, link_epoch FROM subscriber \
+     WHERE uid = $1 FOR NO KEY UPDATE";
+
+/// The subscriber of a uid, locked.
+pub(crate) async fn lock_subscriber(tx: &mut Tx, uid: &str) -> Result<Option<Subscriber>> {
+    let sql = tx.choose(LOCK_BY_UID_SQLITE, LOCK_BY_UID_POSTGRES);
+    on_tx!(tx, c => sqlx::query_as(sql).bind(uid).fetch_optional(c).await)
+}
+
+/// The address is the person's own: they pressed the button.
+pub(crate) async fn activate_subscriber(tx: &mut Tx, id: i64, now: Timestamp) -> Result<()> {
+    on_tx!(tx, c => sqlx::query(
+        "UPDATE subscriber SET state = 'active', confirmed_at = COALESCE(confirmed_at, $2) WHERE id = $1 AND state <> 'erased'")
+        .bind(id).bind(now).execute(c).await.map(|_| ()))
+}
+
+/// Remembers the person's languages and zone.
+pub(crate) async fn update_subscriber_wishes(
+    tx: &mut Tx,
+    id: i64,
+    languages: &[Language],
+    zone: &Zone,
+) -> Result<()> {
+    on_tx!(tx, c => sqlx::query("UPDATE subscriber SET languages = $2, time_zone = $3 WHERE id = $1")
+        .bind(id).bind(join_languages(languages)).bind(zone.name()).execute(c).await.map(|_| ()))
+}
