@@ -21,6 +21,28 @@ pub enum ArticleState {
     Withdrawn,
 }
 
+impl ArticleState {
+    /// The word the tables and the command line use.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Scheduled => "scheduled",
+            Self::Released => "released",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+
+    /// Reads the word of a table, which a CHECK guards.
+    pub(crate) fn from_word(word: &str) -> Self {
+        match word {
+            "scheduled" => Self::Scheduled,
+            "released" => Self::Released,
+            "withdrawn" => Self::Withdrawn,
+            _ => Self::Draft,
+        }
+    }
+}
+
 /// How much an article matters: decides the lead and the subject of a digest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, sqlx::Type)]
 #[sqlx(type_name = "TEXT", rename_all = "lowercase")]
@@ -35,6 +57,26 @@ pub enum Importance {
     Brief,
 }
 
+impl Importance {
+    /// The word the tables and the command line use.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Lead => "lead",
+            Self::Normal => "normal",
+            Self::Brief => "brief",
+        }
+    }
+
+    /// Reads the word of a table, which a CHECK guards.
+    pub(crate) fn from_word(word: &str) -> Self {
+        match word {
+            "lead" => Self::Lead,
+            "brief" => Self::Brief,
+            _ => Self::Normal,
+        }
+    }
+}
+
 /// What a body is written in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, sqlx::Type)]
 #[sqlx(type_name = "TEXT", rename_all = "lowercase")]
@@ -44,6 +86,24 @@ pub enum BodyFormat {
     Html,
     /// CommonMark with tables and footnotes.
     Markdown,
+}
+
+impl BodyFormat {
+    /// The word the tables and the command line use.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            Self::Markdown => "markdown",
+        }
+    }
+
+    /// Reads the word of a table, which a CHECK guards.
+    pub(crate) fn from_word(word: &str) -> Self {
+        match word {
+            "markdown" => Self::Markdown,
+            _ => Self::Html,
+        }
+    }
 }
 
 /// The picture at the head of an article.

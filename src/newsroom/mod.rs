@@ -1,17 +1,38 @@
 //! The newsroom: articles, stories, sections, tags and the release log.
+//!
+//! An article comes in through [`publish`] (typed) or [`sources`] (imported), always through the same cleaning (`text`,
+//! `sanitize`), and every change that readers may see takes the next number of the release log. Whatever follows the log
+//! (shelf, digests) needs nothing else to know.
 
 pub mod article;
+mod edit;
+mod markup;
+mod media;
+mod publish;
+mod release;
 pub mod release_log;
+mod retry;
+pub mod sanitize;
+mod sections;
+pub mod slug;
+pub mod sources;
 pub mod store;
 pub mod taxonomy;
+mod text;
+mod withdraw;
 
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
-use crate::work::Core;
 
 pub use article::{Article, ArticleState, BodyFormat, Importance, LeadImage, Release, Translation};
+pub use edit::{correct, edit_quietly};
+pub use media::store_media;
+pub use publish::publish;
+pub use release::release_due;
 pub use release_log::{LogEntry, LogKind};
+pub use sections::sync_sections;
 pub use taxonomy::{Section, Tag};
+pub use withdraw::withdraw;
 
 /// What can go wrong in the newsroom.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +75,32 @@ pub struct Draft {
     pub story_uid: Option<String>,
     /// Not before.
     pub embargo_at: Option<Timestamp>,
+    /// First public at, for an archive or a demo; the moment of the release if absent.
+    pub released_at: Option<Timestamp>,
+    /// Release as an archive: in feeds and on pages, never in a digest. Such an article never waits.
+    pub as_archive: bool,
+}
+
+impl Draft {
+    /// A draft with nothing but its words.
+    pub fn new(language: Language, title: impl Into<String>, body: impl Into<String>) -> Self {
+        Self {
+            language,
+            title: title.into(),
+            summary: None,
+            body: body.into(),
+            format: BodyFormat::Html,
+            byline: None,
+            section: None,
+            tags: Vec::new(),
+            importance: Importance::Normal,
+            lead: None,
+            story_uid: None,
+            embargo_at: None,
+            released_at: None,
+            as_archive: false,
+        }
+    }
 }
 
 /// What became of a draft.
@@ -84,56 +131,4 @@ pub struct Edit {
     pub section: Option<String>,
     /// Byline.
     pub byline: Option<String>,
-}
-
-/// Validates, sanitises and stores; releases at once unless an embargo or the hold-back window stands before it.
-pub async fn publish(core: &Core, draft: Draft) -> Result<Published, NewsroomError> {
-    let _ = (core, draft);
-    todo!()
-}
-
-/// Releases what is due, at most 500 articles; returns how many. Rings `bells.released`.
-pub async fn release_due(core: &Core) -> Result<usize, NewsroomError> {
-    let _ = core;
-    todo!()
-}
-
-/// A significant correction: moves `updated_at`, takes a log number of kind `updated`; `sentence` says what was wrong.
-pub async fn correct(
-    core: &Core,
-    uid: &str,
-    edit: Edit,
-    sentence: &str,
-) -> Result<(), NewsroomError> {
-    let _ = (core, uid, edit, sentence);
-    todo!()
-}
-
-/// A quiet edit: dates, numbers and ids stay; takes a log number of kind `changed` so that feeds are built anew.
-pub async fn edit_quietly(core: &Core, uid: &str, edit: Edit) -> Result<(), NewsroomError> {
-    let _ = (core, uid, edit);
-    todo!()
-}
-
-/// Withdraws everywhere: page 410, out of feeds, unsent mail replaced.
-pub async fn withdraw(core: &Core, uid: &str, reason: Option<&str>) -> Result<(), NewsroomError> {
-    let _ = (core, uid, reason);
-    todo!()
-}
-
-/// Brings the section table in line with the settings (a new name takes a log number of kind `changed`).
-pub async fn sync_sections(core: &Core) -> Result<(), NewsroomError> {
-    let _ = core;
-    todo!()
-}
-
-/// Keeps a picture and returns its path on our host, `/media/{uid}.jpg`; equal bytes are kept once.
-pub async fn store_media(
-    core: &Core,
-    bytes: &[u8],
-    width: i64,
-    height: i64,
-) -> Result<String, NewsroomError> {
-    let _ = (core, bytes, width, height);
-    todo!()
 }

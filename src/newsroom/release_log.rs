@@ -19,6 +19,30 @@ pub enum LogKind {
     Changed,
 }
 
+impl LogKind {
+    /// The word the tables and the command line use.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Released => "released",
+            Self::Archived => "archived",
+            Self::Updated => "updated",
+            Self::Withdrawn => "withdrawn",
+            Self::Changed => "changed",
+        }
+    }
+
+    /// Reads the word of a table, which a CHECK guards.
+    pub(crate) fn from_word(word: &str) -> Self {
+        match word {
+            "released" => Self::Released,
+            "archived" => Self::Archived,
+            "updated" => Self::Updated,
+            "withdrawn" => Self::Withdrawn,
+            _ => Self::Changed,
+        }
+    }
+}
+
 /// One entry.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LogEntry {

@@ -9,5 +9,6 @@
     reason = "tests read the environment and the clock"
 )]
 
+mod newsroom;
 mod sql;
 mod support;

@@ -1,0 +1,83 @@
+//! Releasing what waited: the end of an embargo or of the hold-back window.
+
+use super::retry::retrying;
+use super::store::{self, NewEntry, Subject};
+use super::{LogKind, NewsroomError};
+use crate::base::time::Timestamp;
+use crate::work::Core;
+
+/// Articles in one transaction, at most.
+const BATCH: i64 = 500;
+
+/// Releases what is due, at most 500 articles; returns how many. Rings `bells.released`.
+///
+/// If the batch fails, its articles are tried one by one; one that fails alone is set aside as a draft with an alarm, so that
+/// it stops neither the others nor the digests that wait until nothing is scheduled any more.
+pub async fn release_due(core: &Core) -> Result<usize, NewsroomError> {
+    let now = core.clock.now();
+    let released = match retrying!(release_batch(core, now)) {
+        Ok(count) => count,
+        Err(error) => {
+            tracing::warn!(%error, "a batch of articles could not be released; trying them one by one");
+            release_singly(core, now).await?
+        }
+    };
+    if released > 0 {
+        core.bells.released.notify_waiters();
+        tracing::info!(released, "released what was due");
+    }
+    Ok(released)
+}
+
+async fn release_batch(core: &Core, now: Timestamp) -> Result<usize, NewsroomError> {
+    let mut tx = core.db.begin().await?;
+    let due = store::lock_due(&mut tx, now, BATCH).await?;
+    if due.is_empty() {
+        return Ok(0);
+    }
+    let mut entries = Vec::with_capacity(due.len());
+    for id in due {
+        if store::mark_released(&mut tx, id, now).await? {
+            entries.push(entry(id));
+        }
+    }
+    store::append_log(&mut tx, &entries, now).await?;
+    tx.commit().await?;
+    Ok(entries.len())
+}
+
+async fn release_singly(core: &Core, now: Timestamp) -> Result<usize, NewsroomError> {
+    let mut tx = core.db.begin().await?;
+    let due = store::lock_due(&mut tx, now, BATCH).await?;
+    tx.rollback().await?;
+    let mut released = 0;
+    for id in due {
+        match retrying!(release_one(core, id, now)) {
+            Ok(done) => released += usize::from(done),
+            Err(error) => {
+                let mut tx = core.db.begin().await?;
+                store::mark_draft(&mut tx, id, now).await?;
+                tx.commit().await?;
+                tracing::error!(article = id, %error, "an article could not be released and is a draft again; publish it anew");
+            }
+        }
+    }
+    Ok(released)
+}
+
+async fn release_one(core: &Core, id: i64, now: Timestamp) -> Result<bool, NewsroomError> {
+    let mut tx = core.db.begin().await?;
+    if !store::mark_released(&mut tx, id, now).await? {
+        return Ok(false);
+    }
+    store::append_log(&mut tx, &[entry(id)], now).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+const fn entry(id: i64) -> NewEntry {
+    NewEntry {
+        subject: Subject::Article(id),
+        kind: LogKind::Released,
+    }
+}

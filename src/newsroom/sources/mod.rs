@@ -1,0 +1,1 @@
+//! Sources: feeds that articles are imported from.

@@ -1,0 +1,279 @@
+//! Articles as they are shown: read in lists, with slugs, sources and tags in batches.
+
+use std::collections::HashMap;
+
+use sqlx::{FromRow, QueryBuilder};
+
+use super::CHUNK;
+use crate::base::language::Language;
+use crate::base::time::Timestamp;
+use crate::config::Names;
+use crate::db::{Db, Result};
+use crate::newsroom::{Article, ArticleState, Importance, LeadImage, Tag, Translation};
+use crate::on_db;
+
+/// Which articles a feed or a page shows; all that are set must hold.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Filter {
+    /// Only this language.
+    pub language: Option<Language>,
+    /// Only this section.
+    pub section_id: Option<i64>,
+    /// Only this tag.
+    pub tag_id: Option<i64>,
+}
+
+const ARTICLE: &str = "SELECT a.id, a.uid, a.guid, a.story_id, a.language, a.title, a.summary, a.body_html, a.byline, \
+    a.section_id, a.canonical_url, a.importance, a.correction, a.withdrawal, a.lead_url, a.lead_type, a.lead_bytes, \
+    a.lead_width, a.lead_height, a.lead_alt, a.lead_credit, a.state, a.release_no, a.released_at, a.updated_at, \
+    a.edited_at, s.slug, o.links AS source_links, o.title AS source_title, o.url AS source_url \
+    FROM article a LEFT JOIN article_slug s ON s.article_id = a.id AND s.is_current \
+    LEFT JOIN source o ON o.id = a.source_id";
+
+#[derive(FromRow)]
+struct Row {
+    id: i64,
+    uid: String,
+    guid: String,
+    story_id: i64,
+    language: Language,
+    title: String,
+    summary: String,
+    body_html: String,
+    byline: Option<String>,
+    section_id: Option<i64>,
+    canonical_url: Option<String>,
+    importance: String,
+    correction: Option<String>,
+    withdrawal: Option<String>,
+    lead_url: Option<String>,
+    lead_type: Option<String>,
+    lead_bytes: Option<i64>,
+    lead_width: Option<i64>,
+    lead_height: Option<i64>,
+    lead_alt: Option<String>,
+    lead_credit: Option<String>,
+    state: String,
+    release_no: Option<i64>,
+    released_at: Option<Timestamp>,
+    updated_at: Option<Timestamp>,
+    edited_at: Timestamp,
+    slug: Option<String>,
+    source_links: Option<String>,
+    source_title: Option<String>,
+    source_url: Option<String>,
+}
+
+impl From<Row> for Article {
+    fn from(row: Row) -> Self {
+        let lead = row.lead_url.map(|url| LeadImage {
+            url,
+            media_type: row.lead_type,
+            bytes: row.lead_bytes,
+            width: row.lead_width,
+            height: row.lead_height,
+            alt: row.lead_alt,
+            credit: row.lead_credit,
+        });
+        let source = row.source_url.map(|url| {
+            let title = row.source_title.unwrap_or_else(|| url.clone());
+            (title, url)
+        });
+        Self {
+            slug: row.slug.unwrap_or_else(|| row.uid.clone()),
+            id: row.id,
+            uid: row.uid,
+            guid: row.guid,
+            story_id: row.story_id,
+            language: row.language,
+            title: row.title,
+            summary: row.summary,
+            body_html: row.body_html,
+            byline: row.byline,
+            section_id: row.section_id,
+            canonical_url: row.canonical_url,
+            links_to_origin: row.source_links.as_deref() == Some("origin"),
+            source,
+            importance: Importance::from_word(&row.importance),
+            correction: row.correction,
+            withdrawal: row.withdrawal,
+            lead,
+            state: ArticleState::from_word(&row.state),
+            release_no: row.release_no,
+            released_at: row.released_at,
+            updated_at: row.updated_at,
+            edited_at: row.edited_at,
+            tags: Vec::new(),
+        }
+    }
+}
+
+/// Puts the conditions of a filter behind `WHERE a.state = 'released'`.
+macro_rules! push_filter {
+    ($query:ident, $filter:ident) => {
+        if let Some(language) = &$filter.language {
+            $query.push(" AND a.language = ").push_bind(language.as_str());
+        }
+        if let Some(section) = $filter.section_id {
+            $query.push(" AND a.section_id = ").push_bind(section);
+        }
+        if let Some(tag) = $filter.tag_id {
+            $query
+                .push(" AND EXISTS (SELECT 1 FROM article_tag t WHERE t.article_id = a.id AND t.tag_id = ")
+                .push_bind(tag)
+                .push(")");
+        }
+    };
+}
+
+/// Public articles, newest first by (`released_at`, `id`): the order of every feed and page.
+pub async fn list_public(
+    db: &Db,
+    filter: &Filter,
+    offset: i64,
+    limit: i64,
+) -> Result<Vec<Article>> {
+    let rows: Vec<Row> = on_db!(db, c => {
+        let mut query = QueryBuilder::new(ARTICLE);
+        query.push(" WHERE a.state = 'released'");
+        push_filter!(query, filter);
+        query.push(" ORDER BY a.released_at DESC, a.id DESC LIMIT ").push_bind(limit);
+        query.push(" OFFSET ").push_bind(offset);
+        query.build_query_as().fetch_all(c).await?
+    });
+    with_tags(db, rows).await
+}
+
+/// How many public articles there are.
+pub async fn count_public(db: &Db, filter: &Filter) -> Result<i64> {
+    on_db!(db, c => {
+        let mut query = QueryBuilder::new("SELECT COUNT(*) FROM article a WHERE a.state = 'released'");
+        push_filter!(query, filter);
+        query.build_query_scalar().fetch_one(c).await
+    })
+}
+
+/// Articles by row, in the order of `ids`, whatever their state; unknown ids are left out.
+pub async fn list_articles(db: &Db, ids: &[i64]) -> Result<Vec<Article>> {
+    let mut found = HashMap::new();
+    for chunk in ids.chunks(CHUNK) {
+        let rows: Vec<Row> = on_db!(db, c => {
+            let mut query = QueryBuilder::new(ARTICLE);
+            query.push(" WHERE a.id IN (");
+            let mut list = query.separated(", ");
+            for id in chunk {
+                list.push_bind(*id);
+            }
+            query.push(")");
+            query.build_query_as().fetch_all(c).await?
+        });
+        found.extend(with_tags(db, rows).await?.into_iter().map(|a| (a.id, a)));
+    }
+    Ok(ids.iter().filter_map(|id| found.get(id).cloned()).collect())
+}
+
+/// The article that has or had the slug in that language (released or withdrawn; never drafts or scheduled ones); compare
+/// `article.slug` to see whether to redirect.
+pub async fn find_article_by_slug(
+    db: &Db,
+    language: &Language,
+    slug: &str,
+) -> Result<Option<Article>> {
+    let rows: Vec<Row> = on_db!(db, c => {
+        let mut query = QueryBuilder::new(ARTICLE);
+        query.push(" WHERE a.state IN ('released', 'withdrawn') AND a.id = (SELECT article_id FROM article_slug WHERE language = ");
+        query.push_bind(language.as_str()).push(" AND slug = ").push_bind(slug).push(")");
+        query.build_query_as().fetch_all(c).await?
+    });
+    Ok(with_tags(db, rows).await?.pop())
+}
+
+/// The article with that uid, whatever its state.
+pub async fn find_article_by_uid(db: &Db, uid: &str) -> Result<Option<Article>> {
+    let rows: Vec<Row> = on_db!(db, c => {
+        let mut query = QueryBuilder::new(ARTICLE);
+        query.push(" WHERE a.uid = ").push_bind(uid);
+        query.build_query_as().fetch_all(c).await?
+    });
+    Ok(with_tags(db, rows).await?.pop())
+}
+
+async fn with_tags(db: &Db, rows: Vec<Row>) -> Result<Vec<Article>> {
+    let mut articles: Vec<Article> = rows.into_iter().map(Article::from).collect();
+    let ids: Vec<i64> = articles.iter().map(|a| a.id).collect();
+    let mut tags: HashMap<i64, Vec<Tag>> = HashMap::new();
+    for chunk in ids.chunks(CHUNK) {
+        let found: Vec<(i64, i64, String, String)> = on_db!(db, c => {
+            let mut query = QueryBuilder::new(
+                "SELECT t.article_id, g.id, g.slug, g.names FROM article_tag t JOIN tag g ON g.id = t.tag_id WHERE t.article_id IN (");
+            let mut list = query.separated(", ");
+            for id in chunk {
+                list.push_bind(*id);
+            }
+            query.push(")");
+            query.build_query_as().fetch_all(c).await?
+        });
+        for (article_id, id, slug, names) in found {
+            let names = read_names(&names);
+            tags.entry(article_id)
+                .or_default()
+                .push(Tag { id, slug, names });
+        }
+    }
+    for article in &mut articles {
+        article.tags = tags.remove(&article.id).unwrap_or_default();
+        article.tags.sort_by(|a, b| a.slug.cmp(&b.slug));
+    }
+    Ok(articles)
+}
+
+/// Names as the tables keep them.
+pub(super) fn read_names(json: &str) -> Names {
+    serde_json::from_str(json).unwrap_or_default()
+}
+
+/// Names for the tables.
+pub(super) fn write_names(names: &Names) -> String {
+    serde_json::to_string(names).unwrap_or_default()
+}
+
+#[derive(FromRow)]
+struct TranslationRow {
+    story_id: i64,
+    article_id: i64,
+    language: Language,
+    title: String,
+    slug: String,
+    canonical_url: Option<String>,
+    links: Option<String>,
+}
+
+/// The public translations of those stories, in no order.
+pub async fn list_translations(db: &Db, story_ids: &[i64]) -> Result<Vec<Translation>> {
+    let mut out = Vec::new();
+    for chunk in story_ids.chunks(CHUNK) {
+        let rows: Vec<TranslationRow> = on_db!(db, c => {
+            let mut query = QueryBuilder::new(
+                "SELECT a.story_id, a.id AS article_id, a.language, a.title, s.slug, a.canonical_url, o.links \
+                 FROM article a JOIN article_slug s ON s.article_id = a.id AND s.is_current \
+                 LEFT JOIN source o ON o.id = a.source_id WHERE a.state = 'released' AND a.story_id IN (");
+            let mut list = query.separated(", ");
+            for id in chunk {
+                list.push_bind(*id);
+            }
+            query.push(")");
+            query.build_query_as().fetch_all(c).await?
+        });
+        out.extend(rows.into_iter().map(|row| Translation {
+            href: match row.canonical_url {
+                Some(origin) if row.links.as_deref() == Some("origin") => origin,
+                _ => format!("/{}/news/{}", row.language, row.slug),
+            },
+            story_id: row.story_id,
+            article_id: row.article_id,
+            language: row.language,
+            title: row.title,
+        }));
+    }
+    Ok(out)
+}
