@@ -153,19 +153,19 @@ fn copy_tag<'a>(
             continue;
         };
         let value = value.trim_start_matches(|c: char| c.is_ascii_whitespace());
-        let (value, after, quote) = match value.chars().next() {
-            Some(quote @ ('"' | '\'')) => {
-                let inside = &value[1..];
-                let end = inside.find(quote).unwrap_or(inside.len());
-                (&inside[..end], inside.get(end + 1..).unwrap_or(""), quote)
-            }
-            _ => {
-                let end = value
-                    .find(|c: char| c.is_ascii_whitespace() || c == '>')
-                    .unwrap_or(value.len());
-                (&value[..end], &value[end..], '"')
-            }
+        let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''));
+        let (value, after) = if let Some(quote) = quote {
+            let inside = &value[1..];
+            let end = inside.find(quote).unwrap_or(inside.len());
+            (&inside[..end], inside.get(end + 1..).unwrap_or(""))
+        } else {
+            let end = value
+                .find(|c: char| c.is_ascii_whitespace() || c == '>')
+                .unwrap_or(value.len());
+            value.split_at(end)
         };
+        // A quote inside a bare value would end the one we put around it.
+        let quote = quote.unwrap_or(if value.contains('"') { '\'' } else { '"' });
         let made = match name.as_str() {
             "href" | "src" | "poster" | "background" | "cite" | "longdesc" | "data" => {
                 place.absolute(value)
@@ -242,7 +242,7 @@ mod tests {
             ),
             (
                 r##"<a href="#fn1">1</a>"##,
-                r##"<a href="https://news.example.kz/kk/news/tasqyn#fn1">1</a>"##,
+                r#"<a href="https://news.example.kz/kk/news/tasqyn#fn1">1</a>"#,
             ),
             (
                 r#"<a href="//example.org/x">x</a>"#,
@@ -257,7 +257,7 @@ mod tests {
                 r#"<a href="mailto:office@example.kz">x</a>"#,
             ),
             (
-                r#"<video poster='/p.jpg' src=/v.mp4></video>"#,
+                "<video poster='/p.jpg' src=/v.mp4></video>",
                 r#"<video poster='https://news.example.kz/p.jpg' src="https://news.example.kz/v.mp4"></video>"#,
             ),
             (

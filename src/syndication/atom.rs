@@ -13,7 +13,7 @@ use atom_syndication::{
 
 use super::document::{Alternate, Document, GENERATOR, GENERATOR_VERSION, Item};
 use super::feed::Format;
-use super::rss::{Media, NAMESPACES};
+use super::rss::{MediaElement, NAMESPACES, media_content};
 use crate::base::time::{Timestamp, Zone};
 
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>";
@@ -152,7 +152,11 @@ fn entry(document: &Document, item: &Item) -> Result<Entry, AtomError> {
     });
     let mut extensions = ExtensionMap::new();
     if let Some(image) = &item.image {
-        extensions.insert("media".to_owned(), media(&Media::new(image)));
+        let content = vec![extension(media_content(image))];
+        extensions.insert(
+            "media".to_owned(),
+            BTreeMap::from([("content".to_owned(), content)]),
+        );
     }
     Ok(Entry {
         title: plain(item.title.as_str()),
@@ -192,23 +196,19 @@ fn entry(document: &Document, item: &Item) -> Result<Entry, AtomError> {
     })
 }
 
-fn media(media: &Media) -> BTreeMap<String, Vec<Extension>> {
-    let build =
-        |name: &str, attributes: &[(&'static str, String)], value: Option<&str>| Extension {
-            name: format!("media:{name}"),
-            value: value.map(ToOwned::to_owned),
-            attrs: attributes
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), v.clone()))
-                .collect(),
-            children: BTreeMap::new(),
-        };
-    let mut content = build("content", &media.attributes, None);
-    for (name, attributes, text) in &media.children {
-        let text = Some(text.as_str()).filter(|t| !t.is_empty());
-        content
+fn extension(media: MediaElement) -> Extension {
+    Extension {
+        name: format!("media:{}", media.name),
+        value: media.text,
+        attrs: media
+            .attributes
+            .into_iter()
+            .map(|(k, v)| (k.to_owned(), v))
+            .collect(),
+        children: media
             .children
-            .insert((*name).to_owned(), vec![build(name, attributes, text)]);
+            .into_iter()
+            .map(|child| (child.name.to_owned(), vec![extension(child)]))
+            .collect(),
     }
-    BTreeMap::from([("content".to_owned(), vec![content])])
 }

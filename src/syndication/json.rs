@@ -4,11 +4,13 @@ use serde::Serialize;
 
 use super::document::{Document, Item};
 use super::feed::Format;
+use crate::base::text::XmlText;
 
 /// What stands first in every JSON Feed.
 pub const VERSION: &str = "https://jsonfeed.org/version/1.1";
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are the format's")]
 struct Feed<'a> {
     // First, as the specification asks: readers look at the first bytes.
     version: &'static str,
@@ -106,7 +108,7 @@ fn entry<'a>(document: &Document, item: &'a Item) -> Entry<'a> {
     Entry {
         id: item.id.as_str(),
         url: item.link.as_str(),
-        external_url: item.external.as_ref().map(|e| e.as_str()),
+        external_url: item.external.as_ref().map(XmlText::as_str),
         title: item.title.as_str(),
         content_html: item.content.as_str(),
         summary: item.summary.as_str(),

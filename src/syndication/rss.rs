@@ -41,7 +41,7 @@ pub fn write(document: &Document) -> Result<Vec<u8>, rss::Error> {
 }
 
 /// An element of another vocabulary.
-pub(super) fn element(name: &str, attributes: &[(&str, &str)], value: Option<&str>) -> Extension {
+fn element(name: &str, attributes: &[(&str, &str)], value: Option<&str>) -> Extension {
     Extension {
         name: name.to_owned(),
         value: value.map(ToOwned::to_owned),
@@ -86,7 +86,11 @@ fn item(document: &Document, item: &Item) -> rss::Item {
     let owned = |text: &str| Some(text.to_owned()).filter(|t| !t.is_empty());
     let mut extensions = ExtensionMap::new();
     if let Some(image) = &item.image {
-        extensions.insert("media".to_owned(), media(image));
+        let content = vec![extension(media_content(image))];
+        extensions.insert(
+            "media".to_owned(),
+            BTreeMap::from([("content".to_owned(), content)]),
+        );
     }
     let title = owned(item.title.as_str());
     rss::Item {
@@ -127,68 +131,78 @@ fn item(document: &Document, item: &Item) -> rss::Item {
     }
 }
 
-/// Attributes and children of `media:content` (Media RSS 1.5), for RSS and Atom alike.
-pub(super) struct Media {
-    /// Attributes of the element.
+/// An element of Media RSS 1.5, for RSS and Atom alike: their crates have a type each for the same thing.
+pub(super) struct MediaElement {
+    /// Name behind the prefix.
+    pub name: &'static str,
+    /// Attributes.
     pub attributes: Vec<(&'static str, String)>,
-    /// Name, attributes and text of its children.
-    pub children: Vec<(&'static str, Vec<(&'static str, String)>, String)>,
+    /// Text, if any.
+    pub text: Option<String>,
+    /// What stands inside.
+    pub children: Vec<Self>,
 }
 
-impl Media {
-    pub(super) fn new(image: &Image) -> Self {
-        let mut attributes = vec![
-            ("url", image.url.as_str().to_owned()),
-            ("medium", "image".to_owned()),
-        ];
-        attributes.extend(
-            image
-                .media_type
-                .as_ref()
-                .map(|t| ("type", t.as_str().to_owned())),
-        );
-        for (name, value) in [
-            ("fileSize", image.bytes),
-            ("width", image.width),
-            ("height", image.height),
-        ] {
-            attributes.extend(value.map(|v| (name, v.to_string())));
-        }
-        let plain = || vec![("type", "plain".to_owned())];
-        let mut children = Vec::new();
-        if !image.alt.as_str().is_empty() {
-            children.push(("description", plain(), image.alt.as_str().to_owned()));
-        }
-        if let Some(credit) = &image.credit {
-            children.push(("credit", Vec::new(), credit.as_str().to_owned()));
-        }
-        children.push((
-            "thumbnail",
-            vec![("url", image.url.as_str().to_owned())],
-            String::new(),
-        ));
-        Self {
-            attributes,
-            children,
-        }
-    }
-}
-
-fn media(image: &Image) -> BTreeMap<String, Vec<Extension>> {
-    let media = Media::new(image);
-    let build = |name: &str, attributes: &[(&'static str, String)], value: Option<&str>| {
-        let attributes: Vec<(&str, &str)> =
-            attributes.iter().map(|(k, v)| (*k, v.as_str())).collect();
-        element(&format!("media:{name}"), &attributes, value)
+/// `media:content` of a lead image.
+pub(super) fn media_content(image: &Image) -> MediaElement {
+    let leaf = |name, attributes, text| MediaElement {
+        name,
+        attributes,
+        text,
+        children: Vec::new(),
     };
-    let mut content = build("content", &media.attributes, None);
-    for (name, attributes, text) in &media.children {
-        let text = Some(text.as_str()).filter(|t| !t.is_empty());
-        content
-            .children
-            .insert((*name).to_owned(), vec![build(name, attributes, text)]);
+    let url = || ("url", image.url.as_str().to_owned());
+    let mut attributes = vec![url(), ("medium", "image".to_owned())];
+    attributes.extend(
+        image
+            .media_type
+            .as_ref()
+            .map(|t| ("type", t.as_str().to_owned())),
+    );
+    for (name, value) in [
+        ("fileSize", image.bytes),
+        ("width", image.width),
+        ("height", image.height),
+    ] {
+        attributes.extend(value.map(|v| (name, v.to_string())));
     }
-    BTreeMap::from([("content".to_owned(), vec![content])])
+    let mut children = Vec::new();
+    if !image.alt.as_str().is_empty() {
+        let plain = vec![("type", "plain".to_owned())];
+        children.push(leaf(
+            "description",
+            plain,
+            Some(image.alt.as_str().to_owned()),
+        ));
+    }
+    if let Some(credit) = &image.credit {
+        children.push(leaf("credit", Vec::new(), Some(credit.as_str().to_owned())));
+    }
+    children.push(leaf("thumbnail", vec![url()], None));
+    MediaElement {
+        name: "content",
+        attributes,
+        text: None,
+        children,
+    }
+}
+
+fn extension(media: MediaElement) -> Extension {
+    let attributes: Vec<(&str, &str)> = media
+        .attributes
+        .iter()
+        .map(|(k, v)| (*k, v.as_str()))
+        .collect();
+    let mut made = element(
+        &format!("media:{}", media.name),
+        &attributes,
+        media.text.as_deref(),
+    );
+    for child in media.children {
+        made.children
+            .insert(child.name.to_owned(), vec![extension(child)]);
+    }
+    made
 }
 
 /// Writes `&`, `<` and `>` of plain-text elements as hexadecimal references, as the profile advises: readers that decode twice

@@ -84,7 +84,6 @@ pub struct Head {
     pub last_modified: Timestamp,
     /// The same as an HTTP date.
     pub last_modified_text: Bytes,
-    /// Length of the identity body, once known.
     log_no: i64,
     build: i64,
 }
@@ -435,32 +434,30 @@ impl Shelf {
             return Err(ShelfError::Waiting);
         };
         let known = read(&self.paths).get(path).cloned();
-        let (slot, format) = match known {
-            Some(known) => known,
-            None => {
-                let Some(key) = FeedKey::parse(path).filter(|key| state.catalogue.has(&key.scope))
-                else {
-                    return Ok(Lookup::Unknown);
-                };
-                let canonical = key.path();
-                if canonical != path {
-                    return Ok(Lookup::Moved(canonical));
-                }
-                let slot = self.slot(&key.scope);
-                write(&self.paths).insert(canonical, (slot.clone(), key.format));
-                (slot, key.format)
+        let (slot, format) = if let Some(known) = known {
+            known
+        } else {
+            let Some(key) = FeedKey::parse(path).filter(|key| state.catalogue.has(&key.scope))
+            else {
+                return Ok(Lookup::Unknown);
+            };
+            let canonical = key.path();
+            if canonical != path {
+                return Ok(Lookup::Moved(canonical));
             }
+            let slot = self.slot(&key.scope);
+            write(&self.paths).insert(canonical, (slot.clone(), key.format));
+            (slot, key.format)
         };
         let now = self.core.clock.now();
         slot.asked_at.store(now.as_millis(), Ordering::Relaxed);
         let needed = state.needed(&slot.scope);
-        let shelved = match slot.fresh(needed) {
-            Some(shelved) => shelved,
-            None => {
-                let state = state.clone();
-                drop(guard);
-                self.ensure(&slot, &state).await?
-            }
+        let shelved = if let Some(shelved) = slot.fresh(needed) {
+            shelved
+        } else {
+            let state = state.clone();
+            drop(guard);
+            self.ensure(&slot, &state).await?
         };
         Ok(Lookup::Feed(Found {
             key: FeedKey {

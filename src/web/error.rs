@@ -18,6 +18,7 @@ use crate::audience::AudienceError;
 use crate::base::language::Language;
 use crate::digest::DigestError;
 use crate::newsroom::NewsroomError;
+use crate::syndication::ShelfError;
 use crate::theme::{Arg, ThemeError};
 
 /// What can go wrong while answering.
@@ -50,6 +51,9 @@ pub enum WebError {
     /// A digest failed.
     #[error(transparent)]
     Digest(#[from] DigestError),
+    /// The list of feeds failed.
+    #[error(transparent)]
+    Shelf(#[from] ShelfError),
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
@@ -80,6 +84,7 @@ impl IntoResponse for WebError {
                 (StatusCode::TOO_MANY_REQUESTS, Problem::TooMany(*minutes))
             }
             Self::Database(_)
+            | Self::Shelf(_)
             | Self::Newsroom(NewsroomError::Database(_))
             | Self::Audience(AudienceError::Database(_))
             | Self::Digest(DigestError::Database(_)) => {

@@ -1,10 +1,472 @@
-//! Feeds over HTTP, and the page for people who look for them.
+//! Feeds over HTTP, and the page for people who look for them (REQUIREMENTS-FEEDS section 7).
+//!
+//! A feed is the same for everyone: no cookie, no redirect by language, and whatever stands behind `?` is ignored. A reader
+//! that has the bytes gets 304 from memory.
+
+mod coding;
+mod conditional;
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::{OriginalUri, Query, State};
+use axum::http::header::{
+    ACCEPT_ENCODING, ACCEPT_LANGUAGE, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, RETRY_AFTER, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::WebState;
+use super::error::WebError;
+use super::shell::{FeedLink, Shell, render};
+use super::site::language::negotiate;
+use crate::base::language::Language;
+use crate::base::time::Timestamp;
+use crate::syndication::directory::Entry;
+use crate::syndication::shelf::Head;
+use crate::syndication::{Lookup, ShelfError, discovery};
+use crate::theme::dates;
+use coding::Coding;
+use conditional::{Conditions, is_not_modified};
+
+/// Paths that readers guess, and the feed they mean.
+const GUESSES: [(&str, &str); 13] = [
+    ("/feed", "/feed.rss"),
+    ("/feed/", "/feed.rss"),
+    ("/feeds/", "/feeds"),
+    ("/rss", "/feed.rss"),
+    ("/rss/", "/feed.rss"),
+    ("/rss.xml", "/feed.rss"),
+    ("/feed.xml", "/feed.rss"),
+    ("/index.xml", "/feed.rss"),
+    ("/index.rss", "/feed.rss"),
+    ("/atom", "/feed.atom"),
+    ("/atom.xml", "/feed.atom"),
+    ("/index.json", "/feed.json"),
+    ("/opml", "/feeds.opml"),
+];
 
 /// Routes of feeds.
 pub fn routes() -> Router<WebState> {
-    Router::new()
+    let feed = || -> MethodRouter<WebState> { get(feed).options(preflight) };
+    let mut routes = Router::new()
+        .route("/feeds", get(page))
+        .route("/feeds.opml", get(opml))
+        .route("/{lang}/feeds", get(page_in))
+        .route("/{lang}/feed", get(guess_in))
+        .route("/{lang}/feed/", get(guess_in))
+        .route("/{lang}/rss", get(guess_in));
+    for folder in [
+        "",
+        "/{lang}",
+        "/{lang}/sections/{slug}",
+        "/{lang}/tags/{slug}",
+    ] {
+        for extension in ["rss", "atom", "json"] {
+            routes = routes.route(&format!("{folder}/feed.{extension}"), feed());
+        }
+    }
+    for (typed, meant) in GUESSES {
+        routes = routes.route(typed, get(move || async move { moved(meant) }));
+    }
+    routes
+}
+
+/// A feed in its canonical place.
+async fn feed(
+    State(state): State<WebState>,
+    OriginalUri(uri): OriginalUri,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    answer(&state, &uri, &method, &headers)
+        .await
+        .unwrap_or_else(|error| unavailable(&error))
+}
+
+async fn answer(
+    state: &WebState,
+    uri: &Uri,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response, ShelfError> {
+    let found = match state.shelf.find(uri.path()).await? {
+        Lookup::Unknown => return Ok(unknown(state)),
+        Lookup::Moved(path) => return Ok(moved(&path)),
+        Lookup::Feed(found) => found,
+    };
+    let Some(coding) = coding::choose(joined(headers, &ACCEPT_ENCODING).as_deref()) else {
+        return Ok(plain(
+            StatusCode::NOT_ACCEPTABLE,
+            "Feeds travel as they are or as gzip, and the request forbids both.\n",
+        ));
+    };
+    let none_match = joined(headers, &IF_NONE_MATCH);
+    let conditions = Conditions {
+        if_none_match: none_match.as_deref(),
+        if_modified_since: headers
+            .get(IF_MODIFIED_SINCE)
+            .map(|v| v.to_str().unwrap_or("")),
+    };
+    let now = state.core.clock.now();
+    let max_age = state.core.config.feeds.max_age_minutes * 60;
+    if is_not_modified(conditions, &found.head.stem, found.head.last_modified, now) {
+        let validators = Validators::new(&found.head, coding);
+        return Ok(validators.response(StatusCode::NOT_MODIFIED, max_age, Body::empty()));
+    }
+    let (head, body) = state.shelf.body(&found).await?;
+    let bytes = match coding {
+        Coding::Identity => body.identity.clone(),
+        Coding::Gzip => body.gzip.clone(),
+    };
+    Ok(whole(
+        &Validators::new(&head, coding),
+        max_age,
+        found.key.format.content_type(),
+        coding,
+        bytes,
+        method,
+    ))
+}
+
+/// The validators of one representation.
+struct Validators {
+    etag: Bytes,
+    last_modified: Bytes,
+}
+
+impl Validators {
+    fn new(head: &Head, coding: Coding) -> Self {
+        Self {
+            etag: match coding {
+                Coding::Identity => head.etag.clone(),
+                Coding::Gzip => head.etag_gzip.clone(),
+            },
+            last_modified: head.last_modified_text.clone(),
+        }
+    }
+
+    /// An answer with what 200 and 304 share (RFC 9110 section 15.4.5).
+    fn response(&self, status: StatusCode, max_age: i64, body: Body) -> Response {
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        for (name, value) in [(ETAG, &self.etag), (LAST_MODIFIED, &self.last_modified)] {
+            if let Ok(value) = HeaderValue::from_maybe_shared(value.clone()) {
+                headers.insert(name, value);
+            }
+        }
+        if let Ok(value) = HeaderValue::from_str(&format!(
+            "public, max-age={max_age}, stale-while-revalidate={max_age}, stale-if-error=86400"
+        )) {
+            headers.insert(CACHE_CONTROL, value);
+        }
+        headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(
+            ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static("ETag, Last-Modified"),
+        );
+        response
+    }
+}
+
+fn whole(
+    validators: &Validators,
+    max_age: i64,
+    content_type: &'static str,
+    coding: Coding,
+    bytes: Bytes,
+    method: &Method,
+) -> Response {
+    let length = bytes.len();
+    let body = if *method == Method::HEAD {
+        Body::empty()
+    } else {
+        Body::from(bytes)
+    };
+    let mut response = validators.response(StatusCode::OK, max_age, body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    if coding == Coding::Gzip {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+/// Several lines of one header as one list (RFC 9110 section 5.3). Lines that are not ASCII count as empty.
+fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<std::borrow::Cow<'a, str>> {
+    let mut lines = headers
+        .get_all(name)
+        .iter()
+        .map(|v| v.to_str().unwrap_or(""));
+    let first = lines.next()?;
+    let rest: Vec<&str> = lines.collect();
+    Some(if rest.is_empty() {
+        first.into()
+    } else {
+        format!("{first},{}", rest.join(",")).into()
+    })
+}
+
+/// A feed for good at another path.
+fn moved(path: &str) -> Response {
+    let mut response = plain(StatusCode::PERMANENT_REDIRECT, "");
+    if let Ok(location) = HeaderValue::from_str(path) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response.headers_mut().insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=86400"),
+    );
+    response
+}
+
+fn unknown(state: &WebState) -> Response {
+    let list = state.core.config.server.absolute("/feeds");
+    let mut response = plain(
+        StatusCode::NOT_FOUND,
+        format!("There is no such feed. All feeds are listed at {list}\n"),
+    );
+    response.headers_mut().insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=60"),
+    );
+    response
+}
+
+/// 503 with a time to come back: never an empty feed, never a page that a reader would take for one.
+fn unavailable(error: &ShelfError) -> Response {
+    tracing::error!(%error, "a feed could not be served");
+    let mut response = plain(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The feed cannot be read just now. Try again in half a minute.\n",
+    );
+    let headers = response.headers_mut();
+    headers.insert(RETRY_AFTER, HeaderValue::from(30));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn plain(status: StatusCode, text: impl Into<Body>) -> Response {
+    let mut response = Response::new(text.into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+/// A script of another site may send `If-None-Match` only after asking (Fetch, CORS-preflight).
+async fn preflight() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD"),
+        (
+            ACCESS_CONTROL_ALLOW_HEADERS,
+            "If-None-Match, If-Modified-Since",
+        ),
+        (ACCESS_CONTROL_MAX_AGE, "86400"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// `/kk/feed`, `/kz/rss`: the language's feed, if we have the language.
+async fn guess_in(State(state): State<WebState>, OriginalUri(uri): OriginalUri) -> Response {
+    let first = uri.path().split('/').nth(1).unwrap_or("");
+    let path = format!("/{first}/feed.rss");
+    match state.shelf.find(&path).await {
+        Ok(Lookup::Feed(found)) => moved(&found.key.path()),
+        Ok(Lookup::Moved(path)) => moved(&path),
+        Ok(Lookup::Unknown) => unknown(&state),
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// All feeds as OPML.
+async fn opml(State(state): State<WebState>, method: Method, headers: HeaderMap) -> Response {
+    let (stem, body) = match state.shelf.opml().await {
+        Ok(made) => made,
+        Err(error) => return unavailable(&error),
+    };
+    let Some(coding) = coding::choose(joined(&headers, &ACCEPT_ENCODING).as_deref()) else {
+        return plain(
+            StatusCode::NOT_ACCEPTABLE,
+            "The list travels as it is or as gzip, and the request forbids both.\n",
+        );
+    };
+    let (mark, bytes) = match coding {
+        Coding::Identity => ("", body.identity),
+        Coding::Gzip => ("-gzip", body.gzip),
+    };
+    let etag = format!("\"{stem}{mark}\"");
+    let none_match = joined(&headers, &IF_NONE_MATCH);
+    let conditions = Conditions {
+        if_none_match: none_match.as_deref(),
+        if_modified_since: None,
+    };
+    let long_ago = Timestamp::from_millis(0);
+    let is_known = is_not_modified(conditions, &stem, long_ago, state.core.clock.now());
+    let validators = Validators {
+        etag: etag.into(),
+        last_modified: Bytes::new(),
+    };
+    let max_age = state.core.config.feeds.max_age_minutes * 60;
+    let mut response = if is_known {
+        validators.response(StatusCode::NOT_MODIFIED, max_age, Body::empty())
+    } else {
+        whole(
+            &validators,
+            max_age,
+            "text/x-opml; charset=utf-8",
+            coding,
+            bytes,
+            &method,
+        )
+    };
+    // Its entity tag is all it has: the list has no row that would remember a date.
+    response.headers_mut().remove(LAST_MODIFIED);
+    response
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    lang: Option<String>,
+}
+
+/// What `web/feeds.html` is given.
+#[derive(Serialize)]
+struct FeedsPage {
+    all: Line,
+    groups: Vec<Group>,
+    opml: String,
+}
+
+#[derive(Serialize)]
+struct Group {
+    code: Language,
+    direction: &'static str,
+    name: String,
+    feeds: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    title: String,
+    page: String,
+    rss: String,
+    atom: String,
+    json: String,
+    newest: Option<Newest>,
+}
+
+#[derive(Serialize)]
+struct Newest {
+    title: String,
+    href: String,
+    lang: Language,
+    date: String,
+    date_iso: String,
+}
+
+/// The feeds in words, in the language of `?lang=` or of the browser.
+async fn page(
+    State(state): State<WebState>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Result<Response, WebError> {
+    let ours = &state.core.config.newsroom.languages;
+    let asked = asked
+        .lang
+        .and_then(|tag| Language::parse(&tag).ok())
+        .filter(|language| ours.contains(language));
+    let is_asked = asked.is_some();
+    let language = asked.unwrap_or_else(|| {
+        let accept = headers.get(ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok());
+        negotiate(accept, ours)
+    });
+    let mut response = people(&state, &language).await?;
+    if !is_asked {
+        response
+            .headers_mut()
+            .append(VARY, HeaderValue::from_static("Accept-Language"));
+    }
+    Ok(response)
+}
+
+/// `/kk/feeds`
+async fn page_in(
+    State(state): State<WebState>,
+    OriginalUri(uri): OriginalUri,
+) -> Result<Response, WebError> {
+    let first = uri.path().split('/').nth(1).unwrap_or("");
+    let language = Language::parse(first)
+        .ok()
+        .filter(|language| state.core.config.newsroom.languages.contains(language))
+        .ok_or(WebError::NotFound)?;
+    Ok(moved(&format!("/feeds?lang={language}")))
+}
+
+async fn people(state: &WebState, language: &Language) -> Result<Response, WebError> {
+    let directory = state.shelf.directory().await?;
+    let config = &state.core.config;
+    let zone = config.newsroom.zone();
+    let mut shell = Shell::for_path(state, language, "/feeds");
+    shell.feeds = discovery(config, language, None)
+        .into_iter()
+        .map(|link| FeedLink {
+            title: link.title,
+            href: link.href,
+            media_type: link.media_type.to_owned(),
+        })
+        .collect();
+    let interface = shell.interface.clone();
+    let line = |entry: &Entry| Line {
+        title: entry.title.clone(),
+        page: entry.page.clone(),
+        rss: entry.rss.clone(),
+        atom: entry.atom.clone(),
+        json: entry.json.clone(),
+        newest: entry.newest.as_ref().map(|newest| Newest {
+            title: newest.title.clone(),
+            href: newest.link.clone(),
+            lang: newest.language.clone(),
+            date: dates::short(newest.at.date_in(&zone), &interface),
+            date_iso: newest.at.rfc3339(&zone),
+        }),
+    };
+    // The reader's own language first.
+    let mut groups: Vec<&_> = directory.groups.iter().collect();
+    groups.sort_by_key(|group| group.language != *language);
+    let context = FeedsPage {
+        all: line(&directory.all),
+        groups: groups
+            .into_iter()
+            .map(|group| Group {
+                code: group.language.clone(),
+                direction: group.language.direction(),
+                name: group.name.clone(),
+                feeds: group.entries.iter().map(line).collect(),
+            })
+            .collect(),
+        opml: config.server.absolute("/feeds.opml"),
+    };
+    render(state, &shell, "web/feeds.html", context)
 }
