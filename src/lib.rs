@@ -1,4 +1,5 @@
 //! Jarshy (Kazakh *жаршы*, "herald"): a syndication and newsletter service for newsrooms.
+pub mod app;
 pub mod audience;
 pub mod base;
 pub mod cli;
@@ -7,6 +8,7 @@ pub mod db;
 pub mod delivery;
 pub mod digest;
 pub mod newsroom;
+pub mod scheduler;
 pub mod syndication;
 pub mod telemetry;
 pub mod theme;

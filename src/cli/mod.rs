@@ -1,5 +1,6 @@
 //! The command line: one file per command. `main` hands over here.
 
+mod serve;
 mod subscriber;
 
 use std::path::PathBuf;
@@ -40,6 +41,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the service: web, scheduler and delivery in one process, or one role of it.
+    Serve(serve::Args),
     /// Bring the database up to date and exit.
     Migrate,
     /// Add subscribers, or list them.
@@ -72,6 +75,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
     let clock = cli.at.map_or_else(Clock::system, Clock::starting_at);
     match cli.command {
+        Command::Serve(args) => serve::run(open(&cli.config, clock).await?, args).await,
         Command::Migrate => {
             open(&cli.config, clock).await?;
             println!("The database is up to date.");
