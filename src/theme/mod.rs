@@ -1,7 +1,49 @@
 //! How things look and read: the template environment, interface strings, dates, plurals and inlined CSS.
+//!
+//! [`Theme`] holds one template environment and one set of strings for each interface language (Kazakh, Russian, English,
+//! and whatever `locales/*.ftl` a newsroom's own folder adds). Everything is read, parsed and cross-checked when it is loaded, so
+//! that a slip in a template stops the start and not a mail at eight in the morning: syntax, and every key that a template or
+//! a string file names.
+//!
+//! In a template of any kind:
+//!
+//! | written | gives |
+//! |---|---|
+//! | `t('more-on-site', n=12)` | an interface string; numbers select the plural; an unknown key or a missing placeholder is an error |
+//! | `lang`, `lang_dir` | the interface language and its direction |
+//! | `at\|date_masthead` | «Сенбі, 28 ақпан 2026 жыл» |
+//! | `at\|date_short`, `at\|date_time_short` | `28.02.2026`, `28.02.2026, 18:40` |
+//! | `at\|date_long` | «2026 жылғы 28 ақпан» |
+//! | `at\|date_weekday`, `at\|date_day_time` | «жексенбі, 1 наурыз», «27 ақпан, 18:40» |
+//! | `at\|date_month` | «2026 жылғы ақпан» |
+//! | `at\|time`, `at\|datetime` | `18:40`, `2026-02-28T18:40:00+05:00` for `<time datetime>` |
+//! | `n\|number` | `1 204`, in English `1,204` |
+//! | `text\|wrap72`, `text\|wrap72(2)` | lines of at most 72 columns, indented by that many spaces |
+//! | `accent\|on_dark`, `accent\|on_light`, `accent\|text_on` | the colour that can be read on those grounds (4.5:1) |
+//! | `language_name(l)`, `language_short(l)`, `language_tag(l)` | «Қазақша», «Қаз», «қаз» |
+//!
+//! `at` is milliseconds (shown in the newsroom's zone), RFC 3339 (shown in the offset it is written with) or a date
+//! `2026-02-28`; `zone='Europe/Berlin'` moves instants to another zone.
+
+mod colour;
+pub mod dates;
+mod inline;
+mod numbers;
+mod strings;
+mod templates;
+mod wrap;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use minijinja::Environment;
 
 use crate::base::language::Language;
 use crate::config::Config;
+use strings::Strings;
+
+pub use numbers::number;
+pub use wrap::wrap;
 
 /// What can go wrong while rendering.
 #[derive(Debug, thiserror::Error)]
@@ -16,14 +58,35 @@ pub enum ThemeError {
 
 /// Templates and interface strings, checked when loaded.
 pub struct Theme {
-    _private: (),
+    strings: Arc<Strings>,
+    environments: BTreeMap<String, Environment<'static>>,
 }
 
 impl Theme {
     /// Loads and checks every template and every string file, with the newsroom's own folder on top.
     pub fn load(config: &Config) -> Result<Self, ThemeError> {
-        let _ = config;
-        todo!()
+        let folder = config.theme.folder.as_deref();
+        let strings = Arc::new(Strings::load(folder)?);
+        templates::check(folder, &strings)?;
+        let zone = config.newsroom.zone();
+        let environments = strings
+            .tags()
+            .map(|tag| {
+                let environment = templates::environment(folder, &strings, tag, &zone);
+                (tag.to_owned(), environment)
+            })
+            .collect::<BTreeMap<_, _>>();
+        if let Some(environment) = environments.values().next() {
+            for name in templates::names(folder) {
+                environment
+                    .get_template(&name)
+                    .map_err(|e| templates::explain(&e))?;
+            }
+        }
+        Ok(Self {
+            strings,
+            environments,
+        })
     }
 
     /// Renders `name` (e.g. `email/digest.html`) with the functions of that interface language.
@@ -33,26 +96,53 @@ impl Theme {
         language: &Language,
         context: impl serde::Serialize,
     ) -> Result<String, ThemeError> {
-        let _ = (name, language, context);
-        todo!()
+        self.environments[self.strings.resolve(language)]
+            .get_template(name)
+            .and_then(|template| {
+                template.render(minijinja::Value::from(minijinja::value::Serde(context)))
+            })
+            .map_err(|e| templates::explain(&e))
     }
 
-    /// An interface string; `args` are numbers or texts of its placeholders.
+    /// An interface string; `args` are numbers or texts of its placeholders. A key nobody has is answered with itself, and said in the log.
     pub fn text(&self, language: &Language, key: &str, args: &[(&str, Arg<'_>)]) -> String {
-        let _ = (language, key, args);
-        todo!()
+        let tag = self.strings.resolve(language);
+        self.strings.format(tag, key, args).unwrap_or_else(|e| {
+            tracing::error!(key, language = tag, "interface string: {e}");
+            key.to_owned()
+        })
     }
 
-    /// The interface language for a content language: itself if we have its strings (kk, ru, en), else English.
+    /// The interface language for a content language: itself if we have its strings (kk, ru, en), else its primary language, else English.
     pub fn interface(&self, language: &Language) -> Language {
-        let _ = language;
-        todo!()
+        let tag = self.strings.resolve(language);
+        Language::parse(tag).unwrap_or_else(|_| language.clone())
     }
 
-    /// Moves the rules of `<style>` into `style` attributes and keeps the media queries.
+    /// What a language calls itself, e.g. «Қазақша»; its code if we do not know.
+    pub fn language_name(&self, language: &Language) -> String {
+        self.strings.language_word("language-name", language)
+    }
+
+    /// The word for the language switch: Қаз, Рус, Eng.
+    pub fn language_short(&self, language: &Language) -> String {
+        self.strings.language_word("language-short", language)
+    }
+
+    /// The small tag beside a story in another language: қаз, рус, eng.
+    pub fn language_tag(&self, language: &Language) -> String {
+        self.strings.language_word("language-tag", language)
+    }
+
+    /// Moves the rules of `<style>` into `style` attributes and keeps the media queries (a `<style data-css-inline="keep">`).
     pub fn inline_css(&self, html: &str) -> Result<String, ThemeError> {
-        let _ = html;
-        todo!()
+        inline::inline(html)
+    }
+}
+
+impl std::fmt::Debug for Theme {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.strings.tags()).finish()
     }
 }
 
@@ -63,34 +153,4 @@ pub enum Arg<'a> {
     Number(i64),
     /// A text.
     Text(&'a str),
-}
-
-/// Dates as PRODUCT.md section 5 has them. (The file `theme/dates.rs`.)
-pub mod dates {
-    use crate::base::language::Language;
-    use jiff::civil::{Date, DateTime};
-
-    /// Masthead: «Сенбі, 28 ақпан 2026 жыл», «Суббота, 28 февраля 2026», “Saturday, 28 February 2026”.
-    pub fn masthead(date: Date, language: &Language) -> String {
-        let _ = (date, language);
-        todo!()
-    }
-
-    /// Lists: `28.02.2026` for kk and ru, `28 Feb 2026` for en.
-    pub fn short(date: Date, language: &Language) -> String {
-        let _ = (date, language);
-        todo!()
-    }
-
-    /// In running text, with weekday: «жексенбі, 1 наурыз», «воскресенье, 1 марта», “Sunday, 1 March”.
-    pub fn weekday_and_day(date: Date, language: &Language) -> String {
-        let _ = (date, language);
-        todo!()
-    }
-
-    /// Beside a story in a mail: «27 ақпан, 18:40», «27 февраля, 18:40», “27 February, 18:40”.
-    pub fn day_and_time(at: DateTime, language: &Language) -> String {
-        let _ = (at, language);
-        todo!()
-    }
 }
