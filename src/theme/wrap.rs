@@ -45,7 +45,7 @@ mod tests {
             wrap(&format!("Оқу: {url} соңы"), 72, 0),
             format!("Оқу:\n{url}\nсоңы")
         );
-        assert_eq!(wrap("бір екі үш", 8, 2), "  бір\n  екі\n  үш");
+        assert_eq!(wrap("бір екі үш", 7, 2), "  бір\n  екі\n  үш");
     }
 
     proptest! {

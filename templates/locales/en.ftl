@@ -263,4 +263,5 @@ registration = Registration certificate: { $number }
 operator-bin = BIN: { $bin }
 operator-email = Email: { $email }
 operator-phone = Phone: { $phone }
+inbox = Inbox
 powered-by = Powered by Jarshy

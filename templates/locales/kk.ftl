@@ -247,4 +247,5 @@ registration = Тіркеу куәлігі: { $number }
 operator-bin = БСН: { $bin }
 operator-email = Пошта: { $email }
 operator-phone = Телефон: { $phone }
+inbox = Кіріс хаттар
 powered-by = Jarshy жүйесімен жұмыс істейді

@@ -270,4 +270,5 @@ registration = Свидетельство о регистрации: { $number }
 operator-bin = БИН: { $bin }
 operator-email = Почта: { $email }
 operator-phone = Телефон: { $phone }
+inbox = Входящие
 powered-by = Работает на Jarshy

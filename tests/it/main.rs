@@ -12,3 +12,4 @@
 mod newsroom;
 mod sql;
 mod support;
+mod theme;
