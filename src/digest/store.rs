@@ -1,0 +1,379 @@
+//! The digest's only SQL: runs, issues and their items. What a person was sent is delivery × issue × issue_item, so one
+//! statement here reads down into the journal.
+
+use jiff::civil::Date;
+
+use crate::base::language::Language;
+use crate::base::time::Timestamp;
+use crate::db::{Db, Result, Tx};
+use crate::{on_db, on_tx};
+
+/// A run that is open.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OpenRun {
+    /// Row.
+    pub id: i64,
+    /// Row of its slot.
+    pub slot_id: i64,
+    /// When it was due.
+    pub due_at: Timestamp,
+    /// The date on the slot's calendar.
+    pub local_date: Date,
+    /// The end of its window.
+    pub to_no: i64,
+    /// Until when it is worth sending.
+    pub expires_at: Timestamp,
+    /// When the window was frozen.
+    pub opened_at: Timestamp,
+}
+
+/// What is stored of a run when it is opened or skipped.
+#[derive(Clone, Copy, Debug)]
+pub struct NewRun {
+    /// Row of its slot.
+    pub slot_id: i64,
+    /// When it was due.
+    pub due_at: Timestamp,
+    /// The date on the slot's calendar.
+    pub local_date: Date,
+    /// The end of its window: the head of the log.
+    pub to_no: i64,
+    /// Until when it is worth sending.
+    pub expires_at: Timestamp,
+    /// Missed: nobody is planned.
+    pub is_skipped: bool,
+    /// Now.
+    pub opened_at: Timestamp,
+}
+
+/// Stores a run; `None` if somebody else opened it.
+pub async fn insert_run(tx: &mut Tx, run: &NewRun) -> Result<Option<i64>> {
+    let state = if run.is_skipped { "skipped" } else { "open" };
+    on_tx!(tx, c => sqlx::query_scalar(
+        "INSERT INTO run (slot_id, due_at, local_date, to_no, expires_at, state, opened_at, closed_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (slot_id, due_at) DO NOTHING RETURNING id")
+        .bind(run.slot_id).bind(run.due_at).bind(run.local_date.to_string()).bind(run.to_no).bind(run.expires_at)
+        .bind(state).bind(run.opened_at).bind(run.is_skipped.then_some(run.opened_at))
+        .fetch_optional(c).await)
+}
+
+/// The end of the last window of a slot; 0 if it never had a run.
+pub async fn get_last_to_no(tx: &mut Tx, slot_id: i64) -> Result<i64> {
+    on_tx!(tx, c => sqlx::query_scalar("SELECT COALESCE(MAX(to_no), 0) FROM run WHERE slot_id = $1")
+        .bind(slot_id).fetch_one(c).await)
+}
+
+/// Open runs, longest due first.
+pub async fn list_open_runs(db: &Db) -> Result<Vec<OpenRun>> {
+    type Row = (i64, i64, Timestamp, String, i64, Timestamp, Timestamp);
+    let rows: Vec<Row> = on_db!(db, c => sqlx::query_as(
+        "SELECT id, slot_id, due_at, local_date, to_no, expires_at, opened_at FROM run WHERE state = 'open' \
+         ORDER BY due_at, id").fetch_all(c).await)?;
+    rows.into_iter()
+        .map(|r| {
+            Ok(OpenRun {
+                id: r.0,
+                slot_id: r.1,
+                due_at: r.2,
+                local_date: read_date(&r.3)?,
+                to_no: r.4,
+                expires_at: r.5,
+                opened_at: r.6,
+            })
+        })
+        .collect()
+}
+
+fn read_date(text: &str) -> Result<Date> {
+    text.parse()
+        .map_err(|e: jiff::Error| sqlx::Error::Decode(e.to_string().into()))
+}
+
+/// Adds to the sums of an open run; false if it is open no more, and then nothing of the transaction may be kept.
+pub async fn add_to_run(tx: &mut Tx, run_id: i64, mailed: i64, empty: i64) -> Result<bool> {
+    on_tx!(tx, c => sqlx::query(
+        "UPDATE run SET mailed = mailed + $2, empty = empty + $3 WHERE id = $1 AND state = 'open'")
+        .bind(run_id).bind(mailed).bind(empty).execute(c).await.map(|done| done.rows_affected() == 1))
+}
+
+/// Closes an open run as `done` or `cut`; its sums for the one who closed it.
+pub async fn close_run(
+    tx: &mut Tx,
+    run_id: i64,
+    state: &str,
+    now: Timestamp,
+) -> Result<Option<(i64, i64)>> {
+    on_tx!(tx, c => sqlx::query_as(
+        "UPDATE run SET state = $2, closed_at = $3 WHERE id = $1 AND state = 'open' RETURNING mailed, empty")
+        .bind(run_id).bind(state).bind(now).fetch_optional(c).await)
+}
+
+/// The number of the log's last entry before an instant; 0 if there is none.
+pub async fn get_no_before(db: &Db, at: Timestamp) -> Result<i64> {
+    on_db!(db, c => sqlx::query_scalar::<_, i64>(
+        "SELECT no FROM release_log WHERE at < $1 ORDER BY no DESC LIMIT 1").bind(at).fetch_optional(c).await)
+    .map(|no| no.unwrap_or(0))
+}
+
+const LIST_SENT_SQLITE: &str = "SELECT DISTINCT d.recipient_uid, a.story_id FROM delivery d \
+     JOIN issue i ON i.letter_id = d.letter_id JOIN issue_item t ON t.issue_id = i.id JOIN article a ON a.id = t.article_id \
+     WHERE i.newsletter_id = $1 AND d.recipient_uid IN (SELECT value FROM json_each($2)) \
+     AND a.story_id IN (SELECT value FROM json_each($3)) AND d.state NOT IN ('cancelled', 'failed', 'expired')";
+/// The engines unfold a JSON list by different functions.
+const LIST_SENT_POSTGRES: &str = "SELECT DISTINCT d.recipient_uid, a.story_id FROM delivery d \
+     JOIN issue i ON i.letter_id = d.letter_id JOIN issue_item t ON t.issue_id = i.id JOIN article a ON a.id = t.article_id \
+     WHERE i.newsletter_id = $1 AND d.recipient_uid IN (SELECT value FROM jsonb_array_elements_text(CAST($2 AS JSONB))) \
+     AND a.story_id IN (SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text(CAST($3 AS JSONB))) \
+     AND d.state NOT IN ('cancelled', 'failed', 'expired')";
+
+/// Which of those stories this newsletter sent (or is about to send) to which of those subscriptions, as (uid, story). What was
+/// cancelled, failed or expired did not reach anybody.
+pub async fn list_sent(
+    tx: &mut Tx,
+    newsletter_id: i64,
+    recipient_uids: &[&str],
+    story_ids: &[i64],
+) -> Result<Vec<(String, i64)>> {
+    let sql = tx.choose(LIST_SENT_SQLITE, LIST_SENT_POSTGRES);
+    let (uids, stories) = (
+        serde_json::to_string(recipient_uids).unwrap_or_default(),
+        serde_json::to_string(story_ids).unwrap_or_default(),
+    );
+    on_tx!(tx, c => sqlx::query_as(sql).bind(newsletter_id).bind(uids).bind(stories).fetch_all(c).await)
+}
+
+/// An issue as stored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredIssue {
+    /// Row.
+    pub id: i64,
+    /// Uid, shared by all revisions.
+    pub uid: String,
+    /// 1, and one more for each withdrawal.
+    pub revision: i64,
+    /// Row of the newsletter.
+    pub newsletter_id: i64,
+    /// Running number in the newsletter.
+    pub number: i64,
+    /// Its date.
+    pub local_date: Date,
+    /// Its language.
+    pub language: Language,
+    /// Row of its letter.
+    pub letter_id: i64,
+    /// Subject.
+    pub subject: String,
+}
+
+type IssueRow = (
+    i64,
+    String,
+    i64,
+    i64,
+    i64,
+    String,
+    Language,
+    i64,
+    String,
+);
+
+fn read_issue(row: IssueRow) -> Result<StoredIssue> {
+    Ok(StoredIssue {
+        id: row.0,
+        uid: row.1,
+        revision: row.2,
+        newsletter_id: row.3,
+        number: row.4,
+        local_date: read_date(&row.5)?,
+        language: row.6,
+        letter_id: row.7,
+        subject: row.8,
+    })
+}
+
+/// The issue with that content, whoever compiled it, and the state of its letter.
+pub async fn find_issue_by_content(
+    db: &Db,
+    content_key: &str,
+) -> Result<Option<(StoredIssue, String)>> {
+    let Some(issue) = on_db!(db, c => sqlx::query_as::<_, IssueRow>(
+        "SELECT id, uid, revision, newsletter_id, number, local_date, language, letter_id, subject FROM issue \
+         WHERE content_key = $1").bind(content_key).fetch_optional(c).await)?
+    .map(read_issue)
+    .transpose()?
+    else {
+        return Ok(None);
+    };
+    let state: String = on_db!(db, c => sqlx::query_scalar("SELECT state FROM letter WHERE id = $1")
+        .bind(issue.letter_id).fetch_one(c).await)?;
+    Ok(Some((issue, state)))
+}
+
+/// The latest revision of an issue.
+pub async fn find_issue_by_uid(db: &Db, uid: &str) -> Result<Option<StoredIssue>> {
+    on_db!(db, c => sqlx::query_as::<_, IssueRow>(
+        "SELECT id, uid, revision, newsletter_id, number, local_date, language, letter_id, subject FROM issue \
+         WHERE uid = $1 ORDER BY revision DESC LIMIT 1").bind(uid).fetch_optional(c).await)?
+    .map(read_issue)
+    .transpose()
+}
+
+/// The newest issue of a newsletter in a language.
+pub async fn find_latest_issue(
+    db: &Db,
+    newsletter_id: i64,
+    language: &Language,
+) -> Result<Option<StoredIssue>> {
+    on_db!(db, c => sqlx::query_as::<_, IssueRow>(
+        "SELECT id, uid, revision, newsletter_id, number, local_date, language, letter_id, subject FROM issue \
+         WHERE newsletter_id = $1 AND language = $2 ORDER BY number DESC, revision DESC LIMIT 1")
+        .bind(newsletter_id).bind(language.as_str()).fetch_optional(c).await)?
+    .map(read_issue)
+    .transpose()
+}
+
+/// The issues whose letter may still be sent (open or paused) and that hold the article.
+pub async fn list_live_issues_with(db: &Db, article_id: i64) -> Result<Vec<StoredIssue>> {
+    on_db!(db, c => sqlx::query_as::<_, IssueRow>(
+        "SELECT i.id, i.uid, i.revision, i.newsletter_id, i.number, i.local_date, i.language, i.letter_id, i.subject \
+         FROM issue_item t JOIN issue i ON i.id = t.issue_id JOIN letter l ON l.id = i.letter_id \
+         WHERE t.article_id = $1 AND l.state IN ('open', 'paused') ORDER BY i.id")
+        .bind(article_id).fetch_all(c).await)?
+    .into_iter()
+    .map(read_issue)
+    .collect()
+}
+
+/// The articles of an issue in its order, with their numbers.
+pub async fn list_items(db: &Db, issue_id: i64) -> Result<Vec<(i64, i64)>> {
+    on_db!(db, c => sqlx::query_as("SELECT article_id, release_no FROM issue_item WHERE issue_id = $1 ORDER BY position")
+        .bind(issue_id).fetch_all(c).await)
+}
+
+const LOCK_NEWSLETTER_SQLITE: &str = "SELECT id FROM newsletter WHERE id = $1";
+/// Two planners wait for each other here; NO KEY, so that people can join meanwhile.
+const LOCK_NEWSLETTER_POSTGRES: &str = "SELECT id FROM newsletter WHERE id = $1 FOR NO KEY UPDATE";
+
+/// The next running number of a newsletter's issues; nobody else gets it until the transaction ends. In two statements, because
+/// the second must see what the one it waited for has stored.
+pub async fn get_next_number(tx: &mut Tx, newsletter_id: i64) -> Result<i64> {
+    let lock = tx.choose(LOCK_NEWSLETTER_SQLITE, LOCK_NEWSLETTER_POSTGRES);
+    on_tx!(tx, c => sqlx::query(lock).bind(newsletter_id).fetch_one(c).await)?;
+    on_tx!(tx, c => sqlx::query_scalar("SELECT COALESCE(MAX(number), 0) + 1 FROM issue WHERE newsletter_id = $1")
+        .bind(newsletter_id).fetch_one(c).await)
+}
+
+/// An issue before it has a row.
+#[derive(Clone, Copy, Debug)]
+pub struct NewIssue<'a> {
+    /// Uid.
+    pub uid: &'a str,
+    /// 1 for the first.
+    pub revision: i64,
+    /// Row of the newsletter.
+    pub newsletter_id: i64,
+    /// Running number.
+    pub number: i64,
+    /// Its date.
+    pub local_date: Date,
+    /// Its language.
+    pub language: &'a Language,
+    /// Its content; none for a revision.
+    pub content_key: Option<&'a str>,
+    /// Row of its letter.
+    pub letter_id: i64,
+    /// Subject.
+    pub subject: &'a str,
+    /// Now.
+    pub created_at: Timestamp,
+}
+
+/// Stores an issue; `None` if an equal one is there already, and then nothing of the transaction may be kept.
+pub async fn insert_issue(tx: &mut Tx, issue: &NewIssue<'_>) -> Result<Option<i64>> {
+    on_tx!(tx, c => sqlx::query_scalar(
+        "INSERT INTO issue (uid, revision, newsletter_id, number, local_date, language, content_key, letter_id, subject, \
+         created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING id")
+        .bind(issue.uid).bind(issue.revision).bind(issue.newsletter_id).bind(issue.number)
+        .bind(issue.local_date.to_string()).bind(issue.language.as_str()).bind(issue.content_key)
+        .bind(issue.letter_id).bind(issue.subject).bind(issue.created_at).fetch_optional(c).await)
+}
+
+/// Stores the items of an issue in their order, as (article, number); the first `shown` of them stand in the mail.
+pub async fn insert_items(
+    tx: &mut Tx,
+    issue_id: i64,
+    items: &[(i64, i64)],
+    shown: usize,
+) -> Result<()> {
+    let numbered: Vec<(usize, &(i64, i64))> = items.iter().enumerate().collect();
+    for chunk in numbered.chunks(1000) {
+        on_tx!(tx, c => {
+            let mut insert = sqlx::QueryBuilder::new(
+                "INSERT INTO issue_item (issue_id, position, article_id, release_no, is_shown) ",
+            );
+            insert.push_values(chunk, |mut row, (i, (article_id, release_no))| {
+                row.push_bind(issue_id)
+                    .push_bind(*i as i64 + 1)
+                    .push_bind(*article_id)
+                    .push_bind(*release_no)
+                    .push_bind(*i < shown);
+            });
+            insert.build().execute(c).await.map(|_| ())
+        })?;
+    }
+    Ok(())
+}
+
+/// Letters that were replaced since an instant while rows without an intent still wait on them, with the letter of the
+/// latest revision, as (old, new).
+pub async fn list_left_behind(db: &Db, since: Timestamp) -> Result<Vec<(i64, i64)>> {
+    on_db!(db, c => sqlx::query_as(
+        "SELECT i.letter_id, n.letter_id FROM issue i JOIN letter l ON l.id = i.letter_id AND l.state = 'replaced' \
+         JOIN issue n ON n.uid = i.uid AND n.revision = (SELECT MAX(m.revision) FROM issue m WHERE m.uid = i.uid) \
+         WHERE i.created_at >= $1 AND n.id <> i.id AND EXISTS (SELECT 1 FROM delivery d WHERE d.letter_id = i.letter_id \
+         AND d.state IN ('queued', 'held') AND d.intent_at IS NULL) ORDER BY i.letter_id")
+        .bind(since).fetch_all(c).await)
+}
+
+/// A run beside the number of its deliveries.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CheckedRun {
+    /// Row.
+    pub id: i64,
+    /// Row of its slot.
+    pub slot_id: i64,
+    /// The date on the slot's calendar.
+    pub local_date: String,
+    /// The end of its window.
+    pub to_no: i64,
+    /// State.
+    pub state: String,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// What it says it mailed.
+    pub mailed: i64,
+    /// The deliveries that name it.
+    pub deliveries: i64,
+}
+
+/// Runs opened since an instant with the number of their deliveries, oldest first.
+pub async fn list_checked_runs(db: &Db, since: Timestamp) -> Result<Vec<CheckedRun>> {
+    type Row = (i64, i64, String, i64, String, Timestamp, i64, i64);
+    let rows: Vec<Row> = on_db!(db, c => sqlx::query_as(
+        "SELECT r.id, r.slot_id, r.local_date, r.to_no, r.state, r.opened_at, r.mailed, \
+         (SELECT COUNT(*) FROM delivery d WHERE d.batch = r.id) FROM run r WHERE r.opened_at >= $1 ORDER BY r.id")
+        .bind(since).fetch_all(c).await)?;
+    Ok(rows
+        .into_iter()
+        .map(|r| CheckedRun {
+            id: r.0,
+            slot_id: r.1,
+            local_date: r.2,
+            to_no: r.3,
+            state: r.4,
+            opened_at: r.5,
+            mailed: r.6,
+            deliveries: r.7,
+        })
+        .collect())
+}
