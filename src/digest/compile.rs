@@ -229,9 +229,10 @@ fn item(material: &Material<'_>, words: &Language, article: &Article, place: usi
     let photo = article.lead.as_ref().filter(|photo| {
         // SVG fails in Gmail and Mail.ru, WebP and AVIF in Outlook.
         is_lead
-            && photo.media_type.as_deref().is_none_or(|kind| {
-                matches!(kind, "image/jpeg" | "image/png" | "image/gif")
-            })
+            && photo
+                .media_type
+                .as_deref()
+                .is_none_or(|kind| matches!(kind, "image/jpeg" | "image/png" | "image/gif"))
     });
     ItemView {
         title: article.title.clone(),

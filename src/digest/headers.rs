@@ -98,7 +98,9 @@ fn phrase(text: &str) -> String {
 
 /// The last field of Feedback-ID, the same for every mail of a newsroom: 5 to 15 letters of the list's domain.
 fn sender_id(list_id: &str) -> String {
-    let domain = list_id.split_once('.').map_or(list_id, |(_, domain)| domain);
+    let domain = list_id
+        .split_once('.')
+        .map_or(list_id, |(_, domain)| domain);
     let letters: String = domain
         .chars()
         .filter(char::is_ascii_alphanumeric)

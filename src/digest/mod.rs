@@ -1,12 +1,40 @@
 //! The digest: runs freeze windows, picking finds each person's stories, compiling makes one issue per distinct content.
+//!
+//! Each minute, on any instance: [`follow_withdrawals`], [`open_runs`], [`work_runs`]. Nothing is handed over in memory; what is
+//! to be done is read from the database, so a killed planner loses nothing and two of them plan nothing twice.
+//!
+//! Pure rules: `schedule` (when a slot opens a run), `pick` (which stories), `order` and `subject` (how an issue reads), `issue`
+//! (what makes two digests one), `headers`, `compile`. Use cases: `open`, `plan` (with `gather` and `prepare`), `withdraw`,
+//! `page`, `preview`, `check`.
 
+mod check;
+mod compile;
+mod gather;
+mod headers;
+mod issue;
+mod open;
+mod order;
+mod page;
+mod pick;
+mod plan;
+mod prepare;
+mod preview;
+mod schedule;
+mod store;
+mod subject;
 pub mod view;
+mod withdraw;
 
 use crate::base::language::Language;
-use crate::theme::Theme;
-use crate::work::Core;
+use crate::base::time::Timestamp;
 
+pub use check::check_runs;
+pub use open::{open_runs, recompute_slots};
+pub use page::{find_issue_view, find_latest_issue};
+pub use plan::work_runs;
+pub use preview::{Reader, plan_dry, preview};
 pub use view::{GroupView, IssueView, ItemView};
+pub use withdraw::follow_withdrawals;
 
 /// What can go wrong with a digest.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +65,8 @@ pub struct RunReport {
     pub time_zone: String,
     /// Local date.
     pub local_date: String,
+    /// When it was due.
+    pub due_at: Timestamp,
     /// How many distinct stories it mailed.
     pub stories: i64,
     /// Per issue: languages in order as asked, e.g. `kk,ru`, the issue's own language, how many people, its subject.
@@ -45,7 +75,7 @@ pub struct RunReport {
     pub mailed: i64,
     /// People who had nothing new.
     pub empty: i64,
-    /// `done`, `cut` or `skipped`.
+    /// `done` or `cut`; `open` for a run that was only looked at.
     pub state: String,
 }
 
@@ -58,32 +88,4 @@ pub struct RunIssue {
     pub people: i64,
     /// Subject.
     pub subject: String,
-}
-
-/// Opens a run for every slot that is due; moves the slots on. Returns how many were opened or skipped.
-pub async fn open_runs(core: &Core) -> Result<usize, DigestError> {
-    let _ = core;
-    todo!()
-}
-
-/// Works on open runs until each is closed (or set aside with an alarm); returns what was closed.
-pub async fn work_runs(core: &Core, theme: &Theme) -> Result<Vec<RunReport>, DigestError> {
-    let _ = (core, theme);
-    todo!()
-}
-
-/// Recomputes `next_due_at` of every slot from its date, minute and zone (at start and hourly).
-pub async fn recompute_slots(core: &Core) -> Result<(), DigestError> {
-    let _ = core;
-    todo!()
-}
-
-/// The page of an issue, rendered from its items as they are now (withdrawn ones are gone); none if there is no such issue.
-pub async fn find_issue_view(
-    core: &Core,
-    theme: &Theme,
-    uid: &str,
-) -> Result<Option<IssueView>, DigestError> {
-    let _ = (core, theme, uid);
-    todo!()
 }

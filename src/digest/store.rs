@@ -165,17 +165,7 @@ pub struct StoredIssue {
     pub subject: String,
 }
 
-type IssueRow = (
-    i64,
-    String,
-    i64,
-    i64,
-    i64,
-    String,
-    Language,
-    i64,
-    String,
-);
+type IssueRow = (i64, String, i64, i64, i64, String, Language, i64, String);
 
 fn read_issue(row: IssueRow) -> Result<StoredIssue> {
     Ok(StoredIssue {

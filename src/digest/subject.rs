@@ -18,12 +18,7 @@ pub fn headline(title: &str) -> String {
 pub fn preheader(titles: &[&str], summary: &str) -> String {
     let joined = match titles {
         [] | [_] => summary.to_owned(),
-        [_, rest @ ..] => rest
-            .iter()
-            .take(2)
-            .copied()
-            .collect::<Vec<_>>()
-            .join(" · "),
+        [_, rest @ ..] => rest.iter().take(2).copied().collect::<Vec<_>>().join(" · "),
     };
     cut_at_word(&joined, PREHEADER, 0)
 }

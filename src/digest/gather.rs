@@ -1,0 +1,312 @@
+//! What a run's picks are made of: the stories of its window, the selections of its people, and what was picked for each
+//! group, kept in memory for the length of the run.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::DigestError;
+use super::pick::{Item, Pick, Stories, Window, pick};
+use super::store;
+use crate::audience::cadence::Cadence;
+use crate::audience::store::{Group, Member, Slot, list_selections};
+use crate::audience::{Newsletter, Selection};
+use crate::base::language::Language;
+use crate::base::time::Timestamp;
+use crate::db::Tx;
+use crate::newsroom::store::{list_articles, list_releases, list_sections, list_translations};
+use crate::newsroom::{Article, ArticleState, Release, Section};
+use crate::work::Core;
+
+/// What distinguishes one issue of a run from another.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Content {
+    /// First language of those who get it.
+    pub language: Language,
+    /// Items, sorted.
+    pub items: Vec<Item>,
+}
+
+/// The people of a chunk, divided by what they get.
+#[derive(Debug, Default)]
+pub struct Divided {
+    /// Who gets which content.
+    pub mailed: BTreeMap<Content, Vec<Member>>,
+    /// Rows of those for whom there is nothing.
+    pub empty: Vec<i64>,
+}
+
+/// The frozen end of a window, and what is too old for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame {
+    /// The last number of the window.
+    pub to_no: i64,
+    /// See [`Window::forgotten_to`].
+    pub forgotten_to: i64,
+    /// When it was frozen.
+    pub frozen_at: Timestamp,
+}
+
+impl Frame {
+    /// The frame of a window of `slot` on `local_date`. The newsletter's memory is counted in days of the slot's calendar, and
+    /// never shorter than the slot's own period: a weekly reader gets the whole week.
+    pub async fn new(
+        core: &Core,
+        newsletter: &Newsletter,
+        slot: &Slot,
+        local_date: jiff::civil::Date,
+        to_no: i64,
+        frozen_at: Timestamp,
+    ) -> Result<Self, DigestError> {
+        let period = match slot.cadence {
+            Cadence::Immediate | Cadence::Daily => 1,
+            Cadence::Weekdays => 3,
+            Cadence::Days(_) | Cadence::Weekly(_) => 7,
+        };
+        let days = newsletter.max_age_days.max(period);
+        let oldest = local_date
+            .checked_sub(jiff::Span::new().days(days))
+            .unwrap_or(jiff::civil::Date::MIN);
+        let begins = crate::audience::cadence::due_instant(oldest, &slot.time_zone, 0);
+        Ok(Self {
+            to_no,
+            forgotten_to: store::get_no_before(&core.db, begins).await?,
+            frozen_at,
+        })
+    }
+}
+
+/// Stories, selections and picks of one run.
+pub struct Gathered {
+    frame: Frame,
+    newsletter: Newsletter,
+    newsroom_languages: Vec<Language>,
+    /// Sections in the newsroom's order.
+    pub sections: Vec<Section>,
+    stories: Stories,
+    floor: i64,
+    selections: HashMap<i64, Selection>,
+    picks: HashMap<Group, Pick>,
+}
+
+impl Gathered {
+    /// Nothing yet.
+    pub async fn new(
+        core: &Core,
+        newsletter: Newsletter,
+        frame: Frame,
+    ) -> Result<Self, DigestError> {
+        Ok(Self {
+            frame,
+            newsletter,
+            newsroom_languages: core.config.newsroom.languages.clone(),
+            sections: list_sections(&core.db).await?,
+            stories: Stories::default(),
+            floor: i64::MAX,
+            selections: HashMap::new(),
+            picks: HashMap::new(),
+        })
+    }
+
+    /// The newsletter.
+    pub const fn newsletter(&self) -> &Newsletter {
+        &self.newsletter
+    }
+
+    /// A selection that was gathered.
+    pub fn selection(&self, id: i64) -> Option<&Selection> {
+        self.selections.get(&id)
+    }
+
+    /// Puts a selection in that has no row, for a preview.
+    pub fn put_selection(&mut self, selection: Selection) {
+        self.selections.insert(selection.id, selection);
+    }
+
+    /// Forgets stories and picks: something of them was withdrawn meanwhile.
+    pub fn forget_stories(&mut self) {
+        self.stories = Stories::default();
+        self.floor = i64::MAX;
+        self.picks.clear();
+    }
+
+    /// Reads what is missing for those groups and picks once for each.
+    pub async fn gather(
+        &mut self,
+        core: &Core,
+        tx: &mut Tx,
+        groups: &[Group],
+    ) -> Result<(), DigestError> {
+        let unknown: BTreeSet<i64> = groups
+            .iter()
+            .map(|g| g.selection_id)
+            .filter(|id| !self.selections.contains_key(id))
+            .collect();
+        if !unknown.is_empty() {
+            let ids: Vec<i64> = unknown.into_iter().collect();
+            for selection in list_selections(&core.db, &ids).await? {
+                self.selections.insert(selection.id, selection);
+            }
+        }
+        let Some(lowest) = groups.iter().map(|g| g.read_to).min() else {
+            return Ok(());
+        };
+        if lowest < self.floor {
+            self.load_stories(core, tx, lowest).await?;
+        }
+        for group in groups {
+            if self.picks.contains_key(group) {
+                continue;
+            }
+            let selection = self.selections.get(&group.selection_id).ok_or_else(|| {
+                DigestError::Invalid(format!("selection {} is gone", group.selection_id))
+            })?;
+            let window = Window {
+                read_to: group.read_to,
+                to_no: self.frame.to_no,
+                forgotten_to: self.frame.forgotten_to,
+                frozen_at: self.frame.frozen_at,
+            };
+            let picked = pick(
+                &self.stories,
+                selection,
+                &self.newsletter.sections,
+                &self.newsroom_languages,
+                &window,
+            );
+            self.picks.insert(*group, picked);
+        }
+        Ok(())
+    }
+
+    /// The releases of the window from `floor` on, and the translations of its stories that are live from before.
+    async fn load_stories(
+        &mut self,
+        core: &Core,
+        tx: &mut Tx,
+        floor: i64,
+    ) -> Result<(), DigestError> {
+        let mut releases = list_releases(tx, floor, self.frame.to_no).await?;
+        let older = Stories::new(releases.iter().cloned()).begun_before(floor);
+        if !older.is_empty() {
+            let first_nos: HashMap<i64, (i64, Option<(Language, Timestamp)>)> = releases
+                .iter()
+                .map(|r| (r.story_id, (r.first_no, r.follows.clone())))
+                .collect();
+            let ids: Vec<i64> = list_translations(&core.db, &older)
+                .await?
+                .iter()
+                .map(|t| t.article_id)
+                .collect();
+            for article in list_articles(&core.db, &ids).await? {
+                let Some((first_no, follows)) = first_nos.get(&article.story_id) else {
+                    continue;
+                };
+                releases.extend(self.release_of(&article, *first_no, follows.clone()));
+            }
+        }
+        self.stories = Stories::new(releases);
+        self.floor = floor;
+        self.picks.clear();
+        Ok(())
+    }
+
+    /// An article as the digest picks it; none for an archived one, which no digest ever has.
+    fn release_of(
+        &self,
+        article: &Article,
+        first_no: i64,
+        follows: Option<(Language, Timestamp)>,
+    ) -> Option<Release> {
+        if article.state != ArticleState::Released {
+            return None;
+        }
+        Some(Release {
+            article_id: article.id,
+            story_id: article.story_id,
+            first_no,
+            release_no: article.release_no?,
+            language: article.language.clone(),
+            section: self
+                .sections
+                .iter()
+                .find(|s| Some(s.id) == article.section_id)
+                .map(|s| s.slug.clone()),
+            tags: article.tags.iter().map(|t| t.slug.clone()).collect(),
+            importance: article.importance,
+            released_at: article.published_at(),
+            follows,
+        })
+    }
+
+    /// What a gathered group gets if nobody of it was sent a doubtful story; none if there is nothing.
+    pub fn content_of(&self, group: &Group) -> Option<Content> {
+        self.content(group, &BTreeSet::new())
+    }
+
+    /// Whether what a gathered group gets hangs on what its people were sent.
+    pub fn is_doubtful(&self, group: &Group) -> bool {
+        self.picks
+            .get(group)
+            .is_some_and(|pick| !pick.doubtful.is_empty())
+    }
+
+    fn content(&self, group: &Group, sent: &BTreeSet<i64>) -> Option<Content> {
+        let items = self.picks.get(group)?.without(sent);
+        let language = self
+            .selections
+            .get(&group.selection_id)?
+            .languages
+            .first()
+            .or_else(|| self.newsroom_languages.first())?
+            .clone();
+        (!items.is_empty()).then_some(Content { language, items })
+    }
+
+    /// Divides people by what they get. Gathers what is missing, and looks up what those were sent whose stories are doubtful.
+    pub async fn divide(
+        &mut self,
+        core: &Core,
+        tx: &mut Tx,
+        members: Vec<Member>,
+    ) -> Result<Divided, DigestError> {
+        let mut groups: BTreeMap<(i64, i64), Vec<Member>> = BTreeMap::new();
+        for member in members {
+            groups
+                .entry((member.selection_id, member.read_to))
+                .or_default()
+                .push(member);
+        }
+        let keys: Vec<Group> = groups
+            .keys()
+            .map(|(selection_id, read_to)| Group {
+                selection_id: *selection_id,
+                read_to: *read_to,
+            })
+            .collect();
+        self.gather(core, tx, &keys).await?;
+        let mut divided = Divided::default();
+        for (group, people) in keys.iter().zip(groups.into_values()) {
+            let mut sent: HashMap<String, BTreeSet<i64>> = HashMap::new();
+            if self.is_doubtful(group) {
+                let stories: Vec<i64> = self.picks[group]
+                    .doubtful
+                    .iter()
+                    .map(|item| item.story_id)
+                    .collect();
+                let uids: Vec<&str> = people.iter().map(|m| m.uid.as_str()).collect();
+                for (uid, story) in
+                    store::list_sent(tx, self.newsletter.id, &uids, &stories).await?
+                {
+                    sent.entry(uid).or_default().insert(story);
+                }
+            }
+            let nothing = BTreeSet::new();
+            for member in people {
+                match self.content(group, sent.get(&member.uid).unwrap_or(&nothing)) {
+                    Some(content) => divided.mailed.entry(content).or_default().push(member),
+                    None => divided.empty.push(member.id),
+                }
+            }
+        }
+        Ok(divided)
+    }
+}
