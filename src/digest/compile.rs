@@ -204,7 +204,7 @@ fn subject_of(theme: &Theme, words: &Language, articles: &[Article]) -> String {
     };
     theme.text(
         tongue,
-        "subject-more",
+        "subject-with-more",
         &[
             ("title", Arg::Text(&title)),
             ("n", Arg::Number(articles.len() as i64 - 1)),

@@ -248,7 +248,7 @@ const LOCK_NEWSLETTER_POSTGRES: &str = "SELECT id FROM newsletter WHERE id = $1 
 /// the second must see what the one it waited for has stored.
 pub async fn get_next_number(tx: &mut Tx, newsletter_id: i64) -> Result<i64> {
     let lock = tx.choose(LOCK_NEWSLETTER_SQLITE, LOCK_NEWSLETTER_POSTGRES);
-    on_tx!(tx, c => sqlx::query(lock).bind(newsletter_id).fetch_one(c).await)?;
+    on_tx!(tx, c => sqlx::query(lock).bind(newsletter_id).fetch_one(c).await.map(|_| ()))?;
     on_tx!(tx, c => sqlx::query_scalar("SELECT COALESCE(MAX(number), 0) + 1 FROM issue WHERE newsletter_id = $1")
         .bind(newsletter_id).fetch_one(c).await)
 }
