@@ -149,8 +149,8 @@ fn filled(text: &str) -> Option<XmlText> {
 }
 
 impl Document {
-    /// Puts a feed together.
-    pub fn new(config: &Config, scope: &Scope, material: &Material) -> Self {
+    /// Puts a feed together; `latest` is what its language calls the latest news.
+    pub fn new(config: &Config, scope: &Scope, material: &Material, latest: &str) -> Self {
         let base_url = config.server.base_url();
         let newsroom = &config.newsroom;
         let language = scope
@@ -169,8 +169,8 @@ impl Document {
         let title = scope.title(config, topic);
         let sentence = newsroom.descriptions.get(language);
         let description = match topic {
-            Some(topic) => format!("{topic} · {site_name}"),
-            None if sentence.trim().is_empty() => site_name.to_owned(),
+            Some(topic) => format!("{latest} · {topic} · {site_name}"),
+            None if sentence.trim().is_empty() => format!("{latest} · {site_name}"),
             None => sentence.to_owned(),
         };
         let by_id: HashMap<i64, &Section> = material.sections.iter().map(|s| (s.id, s)).collect();

@@ -28,6 +28,7 @@ use super::gather::gather;
 use super::opml;
 use super::render::{Body, Rendered, render, stem};
 use super::store::{self, Row};
+use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::db::is_retryable;
 use crate::newsroom::store as newsroom;
@@ -145,7 +146,7 @@ struct State {
     /// Everything changed here.
     dirty_all: i64,
     /// Everything in a language changed here.
-    dirty_languages: HashMap<crate::base::language::Language, i64>,
+    dirty_languages: HashMap<Language, i64>,
     /// A section's or tag's feed, or a language's own, changed here.
     dirty_scopes: HashMap<Scope, i64>,
 }
@@ -192,6 +193,7 @@ pub struct Found {
 /// The shelf. One in a process; share it in an [`Arc`].
 pub struct Shelf {
     core: Core,
+    theme: Arc<Theme>,
     state: ArcSwapOption<State>,
     /// By request path, so that a known feed costs no parsing.
     paths: RwLock<HashMap<String, (Arc<Slot>, Format)>>,
@@ -204,7 +206,7 @@ pub struct Shelf {
 
 impl Shelf {
     /// An empty shelf; [`Shelf::refresh`] or the first request fills it from its rows.
-    pub fn new(core: Core, _theme: Arc<Theme>) -> Self {
+    pub fn new(core: Core, theme: Arc<Theme>) -> Self {
         let bodies = Cache::builder()
             .weigher(|_: &(String, String), body: &Arc<Body>| {
                 u32::try_from(body.weight()).unwrap_or(u32::MAX)
@@ -213,6 +215,7 @@ impl Shelf {
             .build();
         Self {
             core,
+            theme,
             state: ArcSwapOption::empty(),
             paths: RwLock::default(),
             slots: RwLock::default(),
@@ -335,8 +338,9 @@ impl Shelf {
     fn fingerprint(&self) -> String {
         let config = &self.core.config;
         let newsroom = &config.newsroom;
+        let latest: Vec<String> = newsroom.languages.iter().map(|l| self.latest(l)).collect();
         let text = format!(
-            "{WRITER} {GENERATOR_VERSION} {} {} {} {:?} {:?} {:?} {} {:?}",
+            "{WRITER} {GENERATOR_VERSION} {latest:?} {} {} {} {:?} {:?} {:?} {} {:?}",
             config.server.base_url(),
             config.feeds.items,
             config.feeds.max_age_minutes,
@@ -347,6 +351,12 @@ impl Shelf {
             newsroom.operator.names,
         );
         stem(&Sha256::digest(text))
+    }
+
+    /// “Latest news” in a language.
+    fn latest(&self, language: &Language) -> String {
+        let interface = self.theme.interface(language);
+        self.theme.text(&interface, "latest-news", &[])
     }
 
     async fn read_catalogue(&self) -> Result<Arc<Catalogue>, ShelfError> {
@@ -639,8 +649,13 @@ impl Shelf {
             .ok_or(ShelfError::Overtaken)?;
         let log_no = material.head;
         let of_scope = scope.clone();
+        let latest = self.latest(
+            scope
+                .language()
+                .unwrap_or_else(|| config.newsroom.default_language()),
+        );
         let rendered = tokio::task::spawn_blocking(move || {
-            let document = Document::new(&config, &of_scope, &material);
+            let document = Document::new(&config, &of_scope, &material, &latest);
             let mut rendered = Vec::with_capacity(3);
             for format in Format::ALL {
                 match render(&document, format) {

@@ -13,3 +13,4 @@ mod newsroom;
 mod sql;
 mod support;
 mod theme;
+mod syndication;
