@@ -12,5 +12,5 @@
 mod newsroom;
 mod sql;
 mod support;
-mod theme;
 mod syndication;
+mod theme;
