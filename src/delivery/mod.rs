@@ -1,13 +1,24 @@
 //! Delivery: letters, and the journal that proves what became of each.
+//!
+//! Upstairs stores a [`NewLetter`] and its [`NewDelivery`]s in a transaction of its own; [`run`] or [`drain`] does the rest.
+//! `worker` claims rows and feeds connections, `session` talks to the relay and holds the final dot back, `writer` makes
+//! intents and outcomes durable in groups, `mime` makes the bytes, `outcome` judges replies. No row is ever lost, and a message
+//! repeats only if its dot was written and no reply was kept. This room knows letters and addresses, never digests.
 
 pub mod letter;
 mod mime;
+mod outcome;
 mod provider;
+mod prune;
+mod session;
 pub mod store;
+mod worker;
+mod writer;
 
 pub use letter::{LetterKind, NewDelivery, NewLetter};
 pub use provider::provider_of;
-pub use store::{LetterSums, is_suppressed};
+pub use prune::prune;
+pub use store::{LetterSums, is_suppressed, suppress};
 
 use crate::work::Core;
 
@@ -17,6 +28,11 @@ pub enum DeliveryError {
     /// The settings do not allow sending; the sentence says what to do.
     #[error("{0}")]
     Settings(String),
+    /// The relay cannot be used now.
+    #[error(
+        "the relay cannot be used: {0}. What is due stays queued; look at [mail] and at the relay"
+    )]
+    Relay(String),
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
@@ -54,8 +70,7 @@ pub async fn drain(
     core: &Core,
     stop: &tokio_util::sync::CancellationToken,
 ) -> Result<(), DeliveryError> {
-    let _ = (core, stop);
-    todo!()
+    worker::work(core, stop, worker::Until::Drained).await
 }
 
 /// Works until `stop` is cancelled, then finishes what is in flight and returns.
@@ -63,12 +78,5 @@ pub async fn run(
     core: &Core,
     stop: &tokio_util::sync::CancellationToken,
 ) -> Result<(), DeliveryError> {
-    let _ = (core, stop);
-    todo!()
-}
-
-/// The nightly chores: addresses, bodies and rows past their time, in chunks by id.
-pub async fn prune(core: &Core) -> Result<(), DeliveryError> {
-    let _ = core;
-    todo!()
+    worker::work(core, stop, worker::Until::Stopped).await
 }

@@ -1,14 +1,24 @@
-//! The journal's only SQL: letters and planning ([`letter`]), the life of a row ([`journal`]), addresses that must not be
-//! mailed ([`suppression`]), sums and what was asked about them ([`sums`]), and the nightly chores ([`prune`]).
+//! The journal's only SQL: letters and planning (`letter`), the life of a row (`journal`), letters that are replaced or
+//! withdrawn (`supersede`), addresses that must not be mailed (`suppression`), sums and what was asked about them (`sums`), and
+//! the nightly chores (`prune`).
 
+mod journal;
 mod letter;
+mod prune;
 mod sums;
 mod supersede;
 mod suppression;
 
+pub(super) use journal::{
+    Agenda, Claimed, Intent, Key, Outcome, ask_intent, claim, expire, find_letter, get_agenda,
+    reap, resolve_uncertain, store_outcome,
+};
 pub use letter::{cancel_recipient, ensure_lane, insert_deliveries, insert_letter};
+pub(super) use prune::{
+    delete_finished, empty_addresses, empty_bodies, empty_raw_events, find_first, find_last_before,
+};
 pub use sums::{LetterSums, count_batch, count_due, get_sums, get_total_sums, list_letter_sums};
 pub use supersede::{
     cancel_deliveries, has_open_rows, lock_letter, repoint_deliveries, update_letter_state,
 };
-pub use suppression::{insert_suppression, is_suppressed, lift_confirmed, list_suppressed};
+pub use suppression::{is_suppressed, lift_confirmed, list_suppressed, suppress};

@@ -2,22 +2,37 @@
 
 use crate::base::time::Timestamp;
 use crate::db::{Db, Result, Tx};
-use crate::on_db;
-use crate::on_tx;
+use crate::{on_db, on_tx};
 
-/// Writes a suppression; false if the address has an active one for that reason already.
-pub async fn insert_suppression(
+const CANCEL_SQLITE: &str = "UPDATE delivery SET state = 'cancelled', class = 'suppressed', finished_at = $2 \
+     WHERE recipient_id = $1 AND state IN ('queued', 'leased', 'uncertain', 'held')";
+/// Locked by id first, as the journal's writer does.
+const CANCEL_POSTGRES: &str = "WITH mine AS MATERIALIZED (SELECT id FROM delivery WHERE recipient_id = $1 \
+     AND state IN ('queued', 'leased', 'uncertain', 'held') ORDER BY id FOR UPDATE) \
+     UPDATE delivery SET state = 'cancelled', class = 'suppressed', finished_at = $2 FROM mine WHERE delivery.id = mine.id \
+     AND delivery.state IN ('queued', 'leased', 'uncertain', 'held')";
+
+/// Writes a suppression (`hard`, `complaint`, `manual` or `erased`) and cancels the person's open rows whose dot is not being
+/// written; false if the address has an active one for that reason already. Rows that are planned later meet the check
+/// before their dot. `evidence` names no address.
+pub async fn suppress(
     tx: &mut Tx,
     address_hash: &str,
+    recipient_id: Option<i64>,
     reason: &str,
     evidence: &str,
-    at: Timestamp,
+    now: Timestamp,
 ) -> Result<bool> {
-    on_tx!(tx, c => sqlx::query(
+    let is_new = on_tx!(tx, c => sqlx::query(
         "INSERT INTO suppression (address_hash, reason, evidence, at) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (address_hash, reason) WHERE lifted_at IS NULL DO NOTHING")
-        .bind(address_hash).bind(reason).bind(evidence).bind(at).execute(c).await
-        .map(|done| done.rows_affected() == 1))
+        .bind(address_hash).bind(reason).bind(evidence).bind(now).execute(c).await
+        .map(|done| done.rows_affected() == 1))?;
+    if let Some(recipient_id) = recipient_id {
+        let sql = tx.choose(CANCEL_SQLITE, CANCEL_POSTGRES);
+        on_tx!(tx, c => sqlx::query(sql).bind(recipient_id).bind(now).execute(c).await.map(|_| ()))?;
+    }
+    Ok(is_new)
 }
 
 /// Whether the address must not be mailed, for whatever reason.

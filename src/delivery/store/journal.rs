@@ -1,0 +1,470 @@
+//! The life of a row (DESIGN 5.5). Every update names the worker and the attempt, and tells how many rows it touched; on
+//! PostgreSQL, statements of many rows lock them by id, the order of the journal's writer.
+
+use crate::base::address::EmailAddress;
+use crate::base::time::Timestamp;
+use crate::db::{Db, Result, Tx};
+use crate::delivery::mime::{Letter, Template};
+use crate::delivery::outcome::{Class, Reply};
+use crate::{on_db, on_tx};
+
+/// Attempts that may be lost without a reply before a row waits for the operator.
+pub const LOST_MAX: i64 = 5;
+
+/// A claimed row: what one message needs beside its letter.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    /// Whose attempt this is.
+    pub key: Key,
+    /// The person, opaque.
+    pub recipient_id: i64,
+    /// What the links name.
+    pub recipient_uid: String,
+    /// The subscriber's `link_epoch`.
+    pub recipient_epoch: i64,
+    /// Address.
+    pub address: String,
+    /// Keyed hash of the address.
+    pub address_hash: String,
+    /// 0 where a person waits.
+    pub priority: i64,
+    /// Without the HTML part.
+    pub is_text_only: bool,
+    /// Since when it is due.
+    pub due_at: Timestamp,
+}
+
+/// A row, and whose attempt it is: worker and attempt fence everything that is done to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Key {
+    /// Row.
+    pub id: i64,
+    /// Letter.
+    pub letter_id: i64,
+    /// Worker.
+    pub worker_id: i64,
+    /// Attempt.
+    pub attempts: i64,
+}
+
+/// What there is to do.
+#[derive(Clone, Debug, Default)]
+pub struct Agenda {
+    /// Lanes and priorities with a row that is due, by priority.
+    pub lanes: Vec<(i64, i64)>,
+    /// Whether a row is past its time, or an uncertain one is due.
+    pub has_chores: bool,
+}
+
+/// Looks what is due; changes nothing.
+pub async fn get_agenda(db: &Db, now: Timestamp) -> Result<Agenda> {
+    let lanes: Vec<(i64, bool, bool, bool)> = on_db!(db, c => sqlx::query_as(
+        "SELECT l.id, \
+         EXISTS (SELECT 1 FROM delivery d WHERE d.lane_id = l.id AND d.state = 'queued' AND d.priority = 0 AND d.due_at <= $1), \
+         EXISTS (SELECT 1 FROM delivery d WHERE d.lane_id = l.id AND d.state = 'queued' AND d.priority = 5 AND d.due_at <= $1), \
+         EXISTS (SELECT 1 FROM delivery d WHERE d.lane_id = l.id AND d.state = 'queued' AND d.priority = 9 AND d.due_at <= $1) \
+         FROM lane l WHERE l.paused_until IS NULL OR l.paused_until <= $1 ORDER BY l.id")
+        .bind(now).fetch_all(c).await)?;
+    let has_chores: bool = on_db!(db, c => sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM delivery WHERE state = 'queued' AND expires_at <= $1) \
+         OR EXISTS (SELECT 1 FROM delivery WHERE state = 'uncertain' AND due_at <= $1)")
+        .bind(now).fetch_one(c).await)?;
+    let mut agenda = Agenda {
+        lanes: Vec::new(),
+        has_chores,
+    };
+    for priority in [0, 5, 9] {
+        for (lane, is_urgent, is_digest, is_replay) in &lanes {
+            if match priority {
+                0 => *is_urgent,
+                5 => *is_digest,
+                _ => *is_replay,
+            } {
+                agenda.lanes.push((*lane, priority));
+            }
+        }
+    }
+    Ok(agenda)
+}
+
+const CLAIM_SQLITE: &str = "UPDATE delivery SET state = 'leased', worker_id = $1, attempts = attempts + 1 \
+     WHERE id IN (SELECT id FROM delivery WHERE state = 'queued' AND lane_id = $2 AND priority = $3 AND due_at <= $4 \
+     AND (expires_at IS NULL OR expires_at > $4) ORDER BY due_at, id LIMIT $5) \
+     RETURNING id, letter_id, attempts, recipient_id, recipient_uid, recipient_epoch, address, address_hash, text_only, due_at";
+/// SKIP LOCKED: workers claim side by side, each its own rows. MATERIALIZED: the rows are picked once.
+const CLAIM_POSTGRES: &str = "WITH picked AS MATERIALIZED (SELECT id FROM delivery WHERE state = 'queued' AND lane_id = $2 \
+     AND priority = $3 AND due_at <= $4 AND (expires_at IS NULL OR expires_at > $4) ORDER BY due_at, id LIMIT $5 \
+     FOR UPDATE SKIP LOCKED) \
+     UPDATE delivery SET state = 'leased', worker_id = $1, attempts = attempts + 1 FROM picked WHERE delivery.id = picked.id \
+     RETURNING delivery.id, letter_id, attempts, recipient_id, recipient_uid, recipient_epoch, address, address_hash, \
+     text_only, due_at";
+
+/// Claims up to `limit` due rows of one lane and priority, oldest first.
+pub async fn claim(
+    tx: &mut Tx,
+    worker_id: i64,
+    (lane_id, priority): (i64, i64),
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Claimed>> {
+    type Row = (
+        i64,
+        i64,
+        i64,
+        i64,
+        String,
+        i64,
+        Option<String>,
+        String,
+        bool,
+        Timestamp,
+    );
+    let sql = tx.choose(CLAIM_SQLITE, CLAIM_POSTGRES);
+    let rows: Vec<Row> = on_tx!(tx, c => sqlx::query_as(sql)
+        .bind(worker_id).bind(lane_id).bind(priority).bind(now).bind(limit).fetch_all(c).await)?;
+    let mut claimed: Vec<Claimed> = rows
+        .into_iter()
+        .map(|r| Claimed {
+            key: Key {
+                id: r.0,
+                letter_id: r.1,
+                worker_id,
+                attempts: r.2,
+            },
+            recipient_id: r.3,
+            recipient_uid: r.4,
+            recipient_epoch: r.5,
+            address: r.6.unwrap_or_default(),
+            address_hash: r.7,
+            priority,
+            is_text_only: r.8,
+            due_at: r.9,
+        })
+        .collect();
+    claimed.sort_by_key(|row| (row.due_at, row.key.id));
+    Ok(claimed)
+}
+
+/// A letter with its body, ready to be filled; none if it was pruned or cannot be read.
+pub async fn find_letter(db: &Db, id: i64) -> Result<Option<Letter>> {
+    type Row = (
+        String,
+        String,
+        Option<String>,
+        String,
+        String,
+        Option<String>,
+        String,
+        Option<String>,
+        Option<String>,
+        String,
+        Timestamp,
+        i64,
+    );
+    let row: Option<Row> = on_db!(db, c => sqlx::query_as(
+        "SELECT uid, kind, scope, language, sender, reply_to, subject, html, text, headers, dated_at, key_id \
+         FROM letter WHERE id = $1")
+        .bind(id).fetch_optional(c).await)?;
+    let Some(row) = row else { return Ok(None) };
+    let (
+        uid,
+        kind,
+        scope,
+        language,
+        sender,
+        reply_to,
+        subject,
+        html,
+        text,
+        headers,
+        dated_at,
+        key_id,
+    ) = row;
+    let Some(text) = text else { return Ok(None) };
+    let unreadable = |error: serde_json::Error| sqlx::Error::Decode(error.into());
+    let (sender_name, address): (String, String) =
+        serde_json::from_str(&sender).map_err(unreadable)?;
+    let headers: Vec<(String, String)> = serde_json::from_str(&headers).map_err(unreadable)?;
+    let parse = |address: &str| {
+        EmailAddress::parse(address).map_err(|error| sqlx::Error::Decode(error.into()))
+    };
+    Ok(Some(Letter {
+        id,
+        uid,
+        kind,
+        scope,
+        language,
+        sender_name,
+        sender_address: parse(&address)?,
+        reply_to: reply_to.as_deref().map(parse).transpose()?,
+        subject,
+        html: Template::body(&html.unwrap_or_default()),
+        text: Template::body(&text),
+        headers: headers
+            .into_iter()
+            .map(|(name, value)| (name, Template::new(value)))
+            .collect(),
+        dated_at,
+        key_id,
+    }))
+}
+
+/// What the journal said to an intent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Intent {
+    /// The dot may be written.
+    Granted,
+    /// No dot; what becomes of the row is stored.
+    Refused,
+    /// The row is not ours any more.
+    Lost,
+}
+
+/// Asks for the dot: the row must be ours, in time, its letter open (`replaced` serves rows that had an intent), the address
+/// not suppressed, all in one statement. If not, the row goes where it belongs. A confirmation goes to addresses that were
+/// erased or bounced once: confirming is what lifts that.
+pub async fn ask_intent(tx: &mut Tx, key: &Key, now: Timestamp) -> Result<Intent> {
+    let granted = on_tx!(tx, c => sqlx::query(
+        "UPDATE delivery SET state = 'committing', intent_at = $5 \
+         WHERE id = $1 AND worker_id = $2 AND attempts = $3 AND state = 'leased' \
+         AND (expires_at IS NULL OR expires_at > $5) \
+         AND EXISTS (SELECT 1 FROM letter l WHERE l.id = $4 AND l.id = delivery.letter_id \
+         AND (l.state = 'open' OR (l.state = 'replaced' AND delivery.intent_at IS NOT NULL)) \
+         AND NOT EXISTS (SELECT 1 FROM suppression s WHERE s.address_hash = delivery.address_hash AND s.lifted_at IS NULL \
+         AND (s.scope IS NULL OR s.scope = l.scope) \
+         AND (l.kind <> 'confirmation' OR s.reason IN ('complaint', 'manual'))))")
+        .bind(key.id).bind(key.worker_id).bind(key.attempts).bind(key.letter_id).bind(now)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    if granted == 1 {
+        return Ok(Intent::Granted);
+    }
+    let found: Option<(String, Option<i64>, i64, i64, Option<Timestamp>, String)> = on_tx!(tx, c => sqlx::query_as(
+        "SELECT d.state, d.worker_id, d.attempts, d.letter_id, d.expires_at, l.state \
+         FROM delivery d JOIN letter l ON l.id = d.letter_id WHERE d.id = $1")
+        .bind(key.id).fetch_optional(c).await)?;
+    let Some((state, worker_id, attempts, letter_id, expires_at, letter)) = found else {
+        return Ok(Intent::Lost);
+    };
+    if worker_id != Some(key.worker_id) || attempts != key.attempts {
+        return Ok(Intent::Lost);
+    }
+    match state.as_str() {
+        // An attempt asks once: a commit of ours without an answer was durable after all.
+        "committing" => return Ok(Intent::Granted),
+        "leased" => {}
+        _ => return Ok(Intent::Lost),
+    }
+    let is_late = expires_at.is_some_and(|at| at <= now);
+    let (state, class, is_final) = match letter.as_str() {
+        "paused" => ("held", "paused", false),
+        "cancelled" => ("cancelled", "withdrawn", true),
+        _ if is_late => ("expired", "late", true),
+        // The rows of a replaced letter are re-pointed in chunks; this one's turn comes.
+        "replaced" => ("queued", "replaced", false),
+        _ if letter_id != key.letter_id => ("queued", "replaced", false),
+        _ => ("cancelled", "suppressed", true),
+    };
+    let due_at = (state == "queued").then(|| now.plus_secs(2));
+    on_tx!(tx, c => sqlx::query(
+        "UPDATE delivery SET state = $4, class = $5, finished_at = $6, due_at = COALESCE($7, due_at) \
+         WHERE id = $1 AND worker_id = $2 AND attempts = $3 AND state = 'leased'")
+        .bind(key.id).bind(key.worker_id).bind(key.attempts).bind(state).bind(class)
+        .bind(is_final.then_some(now)).bind(due_at).execute(c).await.map(|_| ()))?;
+    Ok(Intent::Refused)
+}
+
+/// What a connection reports about an attempt.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// 250 to the final dot.
+    Accepted(Reply),
+    /// A definite refusal for ever.
+    Failed {
+        /// Class.
+        class: Class,
+        /// The relay's words, or ours where it was not asked.
+        reply: Reply,
+        /// The person and the address, for the suppression.
+        recipient_id: i64,
+        /// Keyed hash of the address.
+        address_hash: String,
+        /// Whether the relay said it to the recipient.
+        is_at_recipient: bool,
+    },
+    /// Nothing was accepted; try again then.
+    Retry {
+        /// Class.
+        class: Class,
+        /// The relay's words, or ours.
+        reply: Reply,
+        /// When.
+        due_at: Timestamp,
+    },
+    /// Nothing was sent, and it is not the row's fault: as it was.
+    Release,
+    /// The dot was written and no reply settles it.
+    Uncertain {
+        /// What happened.
+        detail: String,
+        /// How long after the intent it may be sent again.
+        resend_wait_secs: i64,
+    },
+}
+
+/// Stores an outcome; how many rows it touched (1, or 0 if the row is not ours any more or has it already).
+pub async fn store_outcome(
+    tx: &mut Tx,
+    key: &Key,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Result<u64> {
+    match outcome {
+        // Whatever became of the row meanwhile: this attempt had its intent, and the relay has the message.
+        Outcome::Accepted(reply) => {
+            on_tx!(tx, c => sqlx::query(
+            "UPDATE delivery SET state = 'accepted', class = NULL, code = $4, enhanced = $5, reply = $6, accepted_at = $7, \
+             finished_at = $7 WHERE id = $1 AND worker_id = $2 AND attempts = $3 \
+             AND state IN ('committing', 'uncertain', 'queued', 'held', 'cancelled')")
+            .bind(key.id).bind(key.worker_id).bind(key.attempts).bind(i64::from(reply.code)).bind(&reply.enhanced)
+            .bind(&reply.text).bind(now).execute(c).await.map(|done| done.rows_affected()))
+        }
+        Outcome::Failed {
+            class,
+            reply,
+            recipient_id,
+            address_hash,
+            is_at_recipient,
+        } => {
+            let code = (reply.code > 0).then_some(i64::from(reply.code));
+            let touched = on_tx!(tx, c => sqlx::query(
+                "UPDATE delivery SET state = 'failed', class = $4, code = $5, enhanced = $6, reply = $7, finished_at = $8 \
+                 WHERE id = $1 AND worker_id = $2 AND attempts = $3 AND state IN ('leased', 'committing', 'uncertain')")
+                .bind(key.id).bind(key.worker_id).bind(key.attempts).bind(class.as_str()).bind(code).bind(&reply.enhanced)
+                .bind(&reply.text).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+            if touched == 1 && code.is_some() {
+                let detail = format!(
+                    "{} {}",
+                    reply.code,
+                    reply.enhanced.as_deref().unwrap_or("-")
+                );
+                insert_refusal(tx, key.id, *class, &detail, now).await?;
+                if *class == Class::Hard
+                    && (reply.enhanced.is_some()
+                        || (*is_at_recipient
+                            && was_refused_before(tx, key.id, *recipient_id, now).await?))
+                {
+                    let evidence = format!("delivery {}: {detail}", key.id);
+                    super::suppress(
+                        tx,
+                        address_hash,
+                        Some(*recipient_id),
+                        "hard",
+                        &evidence,
+                        now,
+                    )
+                    .await?;
+                }
+            }
+            Ok(touched)
+        }
+        Outcome::Retry {
+            class,
+            reply,
+            due_at,
+        } => {
+            let code = (reply.code > 0).then_some(i64::from(reply.code));
+            // A definite answer takes the intent back, unless an earlier dot is still unsettled.
+            on_tx!(tx, c => sqlx::query(
+                "UPDATE delivery SET state = 'queued', class = $4, code = $5, enhanced = $6, reply = $7, due_at = $8, \
+                 intent_at = CASE WHEN uncertain_count > 0 THEN intent_at END \
+                 WHERE id = $1 AND worker_id = $2 AND attempts = $3 AND state IN ('leased', 'committing', 'uncertain')")
+                .bind(key.id).bind(key.worker_id).bind(key.attempts).bind(class.as_str()).bind(code).bind(&reply.enhanced)
+                .bind(&reply.text).bind(*due_at).execute(c).await.map(|done| done.rows_affected()))
+        }
+        Outcome::Release => {
+            on_tx!(tx, c => sqlx::query(
+            "UPDATE delivery SET state = 'queued', intent_at = CASE WHEN uncertain_count > 0 THEN intent_at END \
+             WHERE id = $1 AND worker_id = $2 AND attempts = $3 AND state IN ('leased', 'committing')")
+            .bind(key.id).bind(key.worker_id).bind(key.attempts).execute(c).await.map(|done| done.rows_affected()))
+        }
+        Outcome::Uncertain {
+            detail,
+            resend_wait_secs,
+        } => {
+            on_tx!(tx, c => sqlx::query(
+            "UPDATE delivery SET state = 'uncertain', uncertain_count = uncertain_count + 1, due_at = intent_at + $4, \
+             class = 'uncertain', reply = $5 WHERE id = $1 AND worker_id = $2 AND attempts = $3 AND state = 'committing'")
+            .bind(key.id).bind(key.worker_id).bind(key.attempts).bind(resend_wait_secs * 1000).bind(detail)
+            .execute(c).await.map(|done| done.rows_affected()))
+        }
+    }
+}
+
+async fn insert_refusal(
+    tx: &mut Tx,
+    delivery_id: i64,
+    class: Class,
+    detail: &str,
+    now: Timestamp,
+) -> Result<()> {
+    on_tx!(tx, c => sqlx::query(
+        "INSERT INTO mail_event (delivery_id, kind, class, detail, at) VALUES ($1, 'refused', $2, $3, $4)")
+        .bind(delivery_id).bind(class.as_str()).bind(detail).bind(now).execute(c).await.map(|_| ()))
+}
+
+/// Whether the person was refused without an enhanced code on an earlier day: once may be a slip of the relay.
+async fn was_refused_before(
+    tx: &mut Tx,
+    delivery_id: i64,
+    recipient_id: i64,
+    now: Timestamp,
+) -> Result<bool> {
+    const DAY: i64 = 86_400_000;
+    let midnight = Timestamp::from_millis(now.as_millis().div_euclid(DAY) * DAY);
+    on_tx!(tx, c => sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM delivery WHERE recipient_id = $1 AND id <> $2 AND state = 'failed' AND class = 'hard' \
+         AND finished_at < $3)")
+        .bind(recipient_id).bind(delivery_id).bind(midnight).fetch_one(c).await)
+}
+
+const EXPIRE_SQLITE: &str = "UPDATE delivery SET state = 'expired', class = COALESCE(class, 'late'), finished_at = $1 \
+     WHERE id IN (SELECT id FROM delivery WHERE state = 'queued' AND expires_at <= $1 ORDER BY id LIMIT 1000)";
+const EXPIRE_POSTGRES: &str = "WITH picked AS MATERIALIZED (SELECT id FROM delivery WHERE state = 'queued' \
+     AND expires_at <= $1 ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED) \
+     UPDATE delivery SET state = 'expired', class = COALESCE(class, 'late'), finished_at = $1 FROM picked \
+     WHERE delivery.id = picked.id";
+
+/// Ends at most 1000 queued rows that are past their time.
+pub async fn expire(tx: &mut Tx, now: Timestamp) -> Result<u64> {
+    let sql = tx.choose(EXPIRE_SQLITE, EXPIRE_POSTGRES);
+    on_tx!(tx, c => sqlx::query(sql).bind(now).execute(c).await.map(|done| done.rows_affected()))
+}
+
+const RESOLVE_SQLITE: &str = "UPDATE delivery SET due_at = $1, state = CASE WHEN uncertain_count = 1 \
+     AND (SELECT l.uncertain FROM letter l WHERE l.id = delivery.letter_id) = 'resend' THEN 'queued' ELSE 'held' END \
+     WHERE id IN (SELECT id FROM delivery WHERE state = 'uncertain' AND due_at <= $1 ORDER BY id LIMIT 1000)";
+const RESOLVE_POSTGRES: &str = "WITH picked AS MATERIALIZED (SELECT id FROM delivery WHERE state = 'uncertain' \
+     AND due_at <= $1 ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED) \
+     UPDATE delivery SET due_at = $1, state = CASE WHEN uncertain_count = 1 \
+     AND (SELECT l.uncertain FROM letter l WHERE l.id = delivery.letter_id) = 'resend' THEN 'queued' ELSE 'held' END \
+     FROM picked WHERE delivery.id = picked.id";
+
+/// Decides about at most 1000 uncertain rows whose wait is over: once more, or held for the operator.
+pub async fn resolve_uncertain(tx: &mut Tx, now: Timestamp) -> Result<u64> {
+    let sql = tx.choose(RESOLVE_SQLITE, RESOLVE_POSTGRES);
+    on_tx!(tx, c => sqlx::query(sql).bind(now).execute(c).await.map(|done| done.rows_affected()))
+}
+
+/// Takes over from a worker that was declared dead: what it had leased was not sent; what it was committing may have been.
+/// Call it in the transaction that ended the worker. Returns both counts.
+pub async fn reap(tx: &mut Tx, worker_id: i64, resend_wait_secs: i64) -> Result<(u64, u64)> {
+    let leased = on_tx!(tx, c => sqlx::query(
+        "UPDATE delivery SET lost_count = lost_count + 1, state = CASE WHEN lost_count + 1 >= $2 THEN 'held' ELSE 'queued' END, \
+         class = CASE WHEN lost_count + 1 >= $2 THEN 'lost' ELSE class END WHERE worker_id = $1 AND state = 'leased'")
+        .bind(worker_id).bind(LOST_MAX).execute(c).await.map(|done| done.rows_affected()))?;
+    let committing = on_tx!(tx, c => sqlx::query(
+        "UPDATE delivery SET state = 'uncertain', uncertain_count = uncertain_count + 1, due_at = intent_at + $2, \
+         class = 'uncertain' WHERE worker_id = $1 AND state = 'committing'")
+        .bind(worker_id).bind(resend_wait_secs * 1000).execute(c).await.map(|done| done.rows_affected()))?;
+    Ok((leased, committing))
+}
