@@ -1,7 +1,9 @@
 //! The command line: one file per command. `main` hands over here.
 
+mod deliver;
 mod serve;
 mod subscriber;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,12 +49,16 @@ enum Command {
     Migrate,
     /// Add subscribers, or list them.
     Subscriber(subscriber::Args),
+    /// Send what is due and exit.
+    Deliver(deliver::Args),
+    /// Print what became of every delivery; fail if it does not add up.
+    Verify(verify::Args),
 }
 
 impl Command {
     /// Whether `--at` means anything to the command.
     const fn takes_at(&self) -> bool {
-        false
+        matches!(self, Self::Deliver(_))
     }
 }
 
@@ -82,6 +88,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Subscriber(args) => subscriber::run(open(&cli.config, clock).await?, args).await,
+        Command::Deliver(args) => deliver::run(open(&cli.config, clock).await?, args).await,
+        Command::Verify(args) => verify::run(open(&cli.config, clock).await?, args).await,
     }
 }
 

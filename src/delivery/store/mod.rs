@@ -9,15 +9,20 @@ mod sums;
 mod supersede;
 mod suppression;
 
+pub use super::letter::insert_letter;
 pub(super) use journal::{
     Agenda, Claimed, Intent, Key, Outcome, ask_intent, claim, expire, find_letter, get_agenda,
     reap, resolve_uncertain, store_outcome,
 };
-pub use letter::{cancel_recipient, ensure_lane, insert_deliveries, insert_letter};
+pub(super) use letter::{Frozen, insert_letter_row};
+pub use letter::{cancel_recipient, ensure_lane, insert_deliveries};
 pub(super) use prune::{
     delete_finished, empty_addresses, empty_bodies, empty_raw_events, find_first, find_last_before,
 };
-pub use sums::{LetterSums, count_batch, count_due, get_sums, get_total_sums, list_letter_sums};
+pub use sums::{
+    LetterSums, count_batch, count_due, get_sums, get_total_sums, list_contradictions,
+    list_letter_sums,
+};
 pub use supersede::{
     cancel_deliveries, has_open_rows, lock_letter, repoint_deliveries, update_letter_state,
 };

@@ -105,3 +105,24 @@ pub async fn count_due(db: &Db, now: Timestamp) -> Result<i64> {
         "SELECT COUNT(*) FROM delivery WHERE state IN ('queued', 'leased', 'committing', 'uncertain') AND due_at <= $1")
         .bind(now).fetch_one(c).await)
 }
+
+/// Rows whose parts contradict each other, in words: what no history of the journal can leave behind.
+pub async fn list_contradictions(db: &Db) -> Result<Vec<String>> {
+    let counts: (i64, i64, i64, i64) = on_db!(db, c => sqlx::query_as(
+        "SELECT COUNT(*) FILTER (WHERE state = 'accepted' AND (accepted_at IS NULL OR intent_at IS NULL)), \
+         COUNT(*) FILTER (WHERE state <> 'accepted' AND accepted_at IS NOT NULL), \
+         COUNT(*) FILTER (WHERE state IN ('accepted', 'failed', 'cancelled', 'expired') AND finished_at IS NULL), \
+         COUNT(*) FILTER (WHERE state IN ('leased', 'committing') AND worker_id IN \
+         (SELECT id FROM worker WHERE ended_at IS NOT NULL)) FROM delivery")
+        .fetch_one(c).await)?;
+    Ok([
+        (counts.0, "accepted deliveries had no intent"),
+        (counts.1, "deliveries were accepted and are not"),
+        (counts.2, "finished deliveries have no end"),
+        (counts.3, "deliveries belong to workers that have ended"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect())
+}
