@@ -1,7 +1,11 @@
 //! A letter: a compiled message, ready to be personalised and sent.
 
+use super::mime;
+use super::store::{Frozen, insert_letter_row};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
+use crate::db::{Result, Tx};
+use crate::work::Core;
 
 /// What kind of letter; decides its priority.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, sqlx::Type)]
@@ -104,4 +108,18 @@ pub struct NewDelivery {
     pub due_at: Timestamp,
     /// Not after.
     pub expires_at: Option<Timestamp>,
+}
+
+/// Stores a letter under the current key and returns its row. A header that could break out of its line is refused.
+pub async fn insert_letter(tx: &mut Tx, core: &Core, letter: &NewLetter) -> Result<i64> {
+    for (name, value) in &letter.headers {
+        mime::check_header(name, value).map_err(|e| sqlx::Error::Encode(e.into()))?;
+    }
+    let frozen = Frozen {
+        uid: core.clock.uuid_v7(),
+        key_id: core.keys.current_id(),
+        format: mime::FORMAT,
+        created_at: core.clock.now(),
+    };
+    insert_letter_row(tx, letter, &frozen).await
 }

@@ -4,16 +4,23 @@ use std::collections::BTreeMap;
 
 use crate::base::time::Timestamp;
 use crate::db::{Result, Tx};
-use crate::delivery::mime;
 use crate::delivery::{NewDelivery, NewLetter};
 use crate::on_tx;
-use crate::work::Core;
 
-/// Stores a letter under the current key and returns its row. A header that could break out of its line is refused.
-pub async fn insert_letter(tx: &mut Tx, core: &Core, letter: &NewLetter) -> Result<i64> {
-    for (name, value) in &letter.headers {
-        mime::check_header(name, value).map_err(|e| sqlx::Error::Encode(e.into()))?;
-    }
+/// What a letter's row has beside the letter.
+pub struct Frozen {
+    /// Uid.
+    pub uid: String,
+    /// The key of its tokens.
+    pub key_id: i64,
+    /// The version of the writer.
+    pub format: i64,
+    /// Now.
+    pub created_at: Timestamp,
+}
+
+/// Stores a letter and returns its row.
+pub async fn insert_letter_row(tx: &mut Tx, letter: &NewLetter, frozen: &Frozen) -> Result<i64> {
     let json = |error: serde_json::Error| sqlx::Error::Encode(error.into());
     let sender =
         serde_json::to_string(&(&letter.sender_name, &letter.sender_address)).map_err(json)?;
@@ -27,10 +34,10 @@ pub async fn insert_letter(tx: &mut Tx, core: &Core, letter: &NewLetter) -> Resu
         "INSERT INTO letter (uid, kind, scope, language, priority, sender, reply_to, subject, html, text, headers, dated_at, \
          key_id, format, uncertain, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) RETURNING id")
-        .bind(core.clock.uuid_v7()).bind(letter.kind.as_str()).bind(&letter.scope).bind(letter.language.as_str())
+        .bind(&frozen.uid).bind(letter.kind.as_str()).bind(&letter.scope).bind(letter.language.as_str())
         .bind(letter.kind.priority()).bind(sender).bind(&letter.reply_to).bind(&letter.subject).bind(&letter.html)
-        .bind(&letter.text).bind(headers).bind(letter.dated_at.floor_to_secs()).bind(core.keys.current_id())
-        .bind(mime::FORMAT).bind(uncertain).bind(core.clock.now()).fetch_one(c).await)
+        .bind(&letter.text).bind(headers).bind(letter.dated_at.floor_to_secs()).bind(frozen.key_id)
+        .bind(frozen.format).bind(uncertain).bind(frozen.created_at).fetch_one(c).await)
 }
 
 const LETTER_STATE_SQLITE: &str = "SELECT state FROM letter WHERE id = $1";
