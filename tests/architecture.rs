@@ -293,21 +293,6 @@ fn each_thing_has_one_home() {
 }
 
 #[test]
-fn stores_hold_no_second_idea() {
-    for (path, text) in sources() {
-        let file = path.display().to_string();
-        if file.contains("store") {
-            for what in ["clock.now()", "clock.uuid", "theme.render", "crate::theme"] {
-                assert!(
-                    !text.contains(what),
-                    "{file}: a store takes `{what}` as an argument"
-                );
-            }
-        }
-    }
-}
-
-#[test]
 fn foreign_keys_point_down_or_to_the_same_room() {
     let home = |table: &str| {
         TABLES
