@@ -140,6 +140,9 @@ pub async fn tick(core: &Core, theme: &Theme) {
         Ok(count) => tracing::info!(count, "released"),
         Err(error) => tracing::error!(%error, "releasing failed"),
     }
+    if let Err(error) = digest::follow_withdrawals(core, theme).await {
+        tracing::error!(%error, "withdrawals could not be followed");
+    }
     if let Err(error) = audience::resume_paused(core).await {
         tracing::error!(%error, "paused subscriptions could not be resumed");
     }
