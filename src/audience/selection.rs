@@ -175,3 +175,115 @@ pub fn is_match(
         && stands_in(sections)
         && (tags.is_empty() || article_tags.iter().any(|tag| tags.contains(tag)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn strings(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[test]
+    fn equal_wishes_have_one_key() {
+        let languages = [
+            Language::parse("kk").unwrap(),
+            Language::parse("ru").unwrap(),
+        ];
+        let choice = Choice::new(
+            &languages,
+            &strings(&["sport", "economy", "sport"]),
+            &strings(&["flood"]),
+        );
+        assert_eq!(choice.unwrap().to_string(), "kk,ru~economy,sport~flood");
+        let everything = Choice::new(&languages, &[], &[]).unwrap();
+        assert_eq!(everything.to_string(), "kk,ru~~");
+        // The order of languages is the wish itself.
+        let other = Choice::new(&[languages[1].clone(), languages[0].clone()], &[], &[]).unwrap();
+        assert_eq!(other.to_string(), "ru,kk~~");
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        for bad in [
+            "",
+            "kk",
+            "kk~economy",
+            "kk~~~",
+            "kk~Economy~",
+            "kk~a/b~",
+            "kk~,~",
+            "kk,,ru~~",
+            "kk~~a b",
+            "kk~~\u{0}",
+            "~экономика~",
+        ] {
+            assert!(Choice::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(Choice::parse("~~").unwrap().languages().is_empty());
+        assert_eq!(
+            Choice::parse("kz,ru~sport,economy~").unwrap().to_string(),
+            "kk,ru~economy,sport~"
+        );
+    }
+
+    #[test]
+    fn each_list_narrows_and_an_empty_one_does_not() {
+        let none: &[String] = &[];
+        let (sport, flood) = (strings(&["sport"]), strings(&["flood"]));
+        let both = strings(&["economy", "sport"]);
+        for (sections, tags, newsletter, section, article_tags, wanted) in [
+            (none, none, none, None, none, true),
+            (none, none, none, Some("sport"), &flood[..], true),
+            (&sport[..], none, none, Some("sport"), none, true),
+            (&sport[..], none, none, Some("economy"), none, false),
+            (&sport[..], none, none, None, none, false),
+            (none, none, &sport[..], Some("economy"), none, false),
+            (none, none, &sport[..], Some("sport"), none, true),
+            (&both[..], none, &sport[..], Some("economy"), none, false),
+            (none, &flood[..], none, Some("sport"), none, false),
+            (none, &flood[..], none, None, &flood[..], true),
+            (
+                &sport[..],
+                &flood[..],
+                none,
+                Some("economy"),
+                &flood[..],
+                false,
+            ),
+        ] {
+            assert_eq!(
+                is_match(sections, tags, newsletter, section, article_tags),
+                wanted,
+                "{sections:?} {tags:?} of {newsletter:?}: {section:?} {article_tags:?}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_survives_being_read(
+            languages in proptest::collection::vec("(kk|ru|en|uz|kk-Arab|en-GB)", 0..5),
+            sections in proptest::collection::vec("[a-z0-9][a-z0-9-]{0,10}", 0..6),
+            tags in proptest::collection::vec("[a-z0-9-]{1,8}", 0..6),
+        ) {
+            let languages: Vec<Language> = languages.iter().map(|tag| Language::parse(tag).unwrap()).collect();
+            let choice = Choice::new(&languages, &sections, &tags).unwrap();
+            let key = choice.to_string();
+            prop_assert!(key.chars().all(|c| c.is_ascii_alphanumeric() || "-,~".contains(c)));
+            prop_assert_eq!(Choice::parse(&key).unwrap(), choice);
+            let mut shuffled = sections.clone();
+            shuffled.reverse();
+            shuffled.extend(sections);
+            prop_assert_eq!(Choice::new(&languages, &shuffled, &tags).unwrap().to_string(), key);
+        }
+
+        #[test]
+        fn nothing_typed_breaks_the_reader(text in any::<String>()) {
+            if let Ok(choice) = Choice::parse(&text) {
+                prop_assert_eq!(Choice::parse(&choice.to_string()).unwrap(), choice);
+            }
+        }
+    }
+}
