@@ -9,6 +9,7 @@
     reason = "tests read the environment and the clock"
 )]
 
+mod audience;
 mod newsroom;
 mod sql;
 mod support;
