@@ -171,12 +171,13 @@ async fn store_all(
         added.push(subscriber_id);
     }
     store::insert_subscriptions(&mut tx, newsletter.id, &subscriptions, head, now).await?;
-    for person in known
-        .values()
-        .filter(|person| person.subscriber_state == "pending")
-    {
-        let is_added = added.contains(&person.id) || settled.iter().any(|(id, _)| *id == person.id);
-        if is_added {
+    let agreed: HashSet<i64> = added
+        .iter()
+        .copied()
+        .chain(settled.iter().map(|(id, _)| *id))
+        .collect();
+    for person in known.values() {
+        if person.subscriber_state == "pending" && agreed.contains(&person.id) {
             store::activate_subscriber(&mut tx, person.id, now).await?;
         }
     }

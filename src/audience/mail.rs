@@ -115,14 +115,8 @@ pub(super) fn compile(
         html: theme.inline_css(&html)?,
         text: theme.render(&format!("email/{template}.txt"), language, &view)?,
         subject: view.subject,
-        // RFC 3834 section 5; a bounce is wanted, so only answers of people's machines are declined (MS-OXCMAIL 2.2.3.2.14).
-        headers: vec![
-            ("Auto-Submitted".to_owned(), "auto-generated".to_owned()),
-            (
-                "X-Auto-Response-Suppress".to_owned(),
-                "OOF, AutoReply".to_owned(),
-            ),
-        ],
+        // Not a list's mail yet, so nothing to unsubscribe from; what tells machines not to answer is delivery's.
+        headers: Vec::new(),
         dated_at: now.floor_to_secs(),
         resend_uncertain: true,
     })

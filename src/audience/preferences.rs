@@ -30,10 +30,16 @@ pub async fn save_preferences(
 ) -> Result<Preferences, AudienceError> {
     let claims = links::read(core, Purpose::Preferences, token)?;
     let record = store::find_subscription(&core.db, &claims.uid).await?;
-    let newsletter = store::get_newsletter(&core.db, check(&claims, record)?.newsletter_id).await?;
+    let record = check(&claims, record)?;
+    let newsletter = store::get_newsletter(&core.db, record.newsletter_id).await?;
     let wanted = wishes::check(&core.config, &newsletter, &wishes)?;
+    let today = core.clock.now().date_in(&wanted.time_zone());
+    // The form sends the present pause along; its day may have come a minute ago.
+    let is_over = |until: &Date| {
+        *until <= today && record.paused_until.as_deref() == Some(&until.to_string())
+    };
+    let paused_until = paused_until.filter(|until| !is_over(until));
     if let Some(until) = paused_until {
-        let today = core.clock.now().date_in(&wanted.time_zone());
         let latest = today.saturating_add(MAX_PAUSE_DAYS.days());
         if until <= today || until > latest {
             return Err(AudienceError::Invalid {
