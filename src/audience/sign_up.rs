@@ -17,11 +17,14 @@ use crate::work::Core;
 const PAUSE_MINUTES: i64 = 10;
 /// Such mails to one address in a day.
 const MAILS_A_DAY: usize = 5;
+/// Addresses of one domain that may wait for their button from one hour on; more is a flood at somebody's server. The domains of
+/// the great providers are exempt: their readers are no neighbours.
+const WAITING_PER_DOMAIN: i64 = 100;
 const DAY_SECS: i64 = 86_400;
 
 /// Takes a sign-up. A new, pending or left address gets a confirmation mail, an active one a "you are already subscribed" mail
-/// with a link to its settings; the answer is the same. At most one mail in ten minutes and five a day go to an address, counted
-/// in the database; what is beyond is silently left out.
+/// with a link to its settings; the answer is the same. At most one mail in ten minutes and five a day go to an address, and none
+/// to a domain where a hundred addresses wait since the last hour, counted in the database; what is beyond is silently left out.
 pub async fn sign_up(core: &Core, theme: &Theme, request: SignUp) -> Result<(), AudienceError> {
     let newsletter = newsletters::find_offered(core, request.newsletter.as_deref()).await?;
     let wanted = wishes::check(&core.config, &newsletter, &request.wishes)?;
@@ -224,13 +227,19 @@ async fn plan(
         .address
         .as_deref()
         .and_then(|a| EmailAddress::parse(a).ok());
-    let (true, Some(address)) = (may_mail(&history, now), address) else {
-        tracing::info!(
-            subscriber = person.id,
-            "no mail: the caps of this address are reached"
-        );
+    let Some(address) = address else {
         return Ok(());
     };
+    let waiting = store::count_waiting(tx, address.domain(), now.plus_secs(-3600)).await?;
+    let is_flooded = person.provider == "other" && waiting > WAITING_PER_DOMAIN;
+    if is_flooded || !may_mail(&history, now) {
+        tracing::info!(
+            subscriber = person.id,
+            is_flooded,
+            "no mail: a cap is reached"
+        );
+        return Ok(());
+    }
     store::insert_consent(tx, person.id, "asked", method, evidence, now).await?;
     let letter = if active_uid.is_some() {
         &letters.already

@@ -49,6 +49,6 @@ pub async fn list_people(db: &Db, after: (i64, i64), limit: i64) -> Result<Vec<L
          s.paused_until, e.key AS selection, t.cadence, t.time_zone, t.minute, s.read_to, s.last_date, p.created_at, p.confirmed_at \
          FROM subscriber p LEFT JOIN subscription s ON s.subscriber_id = p.id LEFT JOIN newsletter n ON n.id = s.newsletter_id \
          LEFT JOIN selection e ON e.id = s.selection_id LEFT JOIN slot t ON t.id = s.slot_id \
-         WHERE p.id > $1 OR (p.id = $1 AND COALESCE(s.id, 0) > $2) ORDER BY p.id, s.id LIMIT $3")
+         WHERE p.id >= $1 AND (p.id > $1 OR COALESCE(s.id, 0) > $2) ORDER BY p.id, s.id LIMIT $3")
         .bind(after.0).bind(after.1).bind(limit).fetch_all(c).await)
 }

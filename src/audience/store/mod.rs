@@ -24,12 +24,9 @@ pub(super) use subscription::*;
 
 pub use newsletter::{get_newsletter, list_newsletters};
 pub use run::{
-    Group, Member, advance, is_anyone_due, list_groups, list_groups_in, list_lagging,
-    list_selections, lock_chunk,
+    Group, Member, advance, is_anyone_due, list_groups, list_lagging, list_selections, lock_chunk,
 };
-pub use slot::{
-    Slot, get_slot, list_due_slots, list_slots, lock_due_slot, lock_slot, update_slot_next,
-};
+pub use slot::{Slot, get_slot, list_due_slots, list_slots, lock_slot, update_slot_next};
 
 /// A stored text that the program cannot read any more: a bug or a foreign hand, so it is told loudly.
 fn unreadable(error: impl std::fmt::Display) -> sqlx::Error {

@@ -65,17 +65,6 @@ pub async fn list_groups(
         .map(read_groups)
 }
 
-/// [`list_groups`] inside a transaction.
-pub async fn list_groups_in(
-    tx: &mut Tx,
-    slot_id: i64,
-    to_no: i64,
-    local_date: &str,
-) -> Result<Vec<Group>> {
-    on_tx!(tx, c => sqlx::query_as(LIST_GROUPS).bind(slot_id).bind(to_no).bind(local_date).fetch_all(c).await)
-        .map(read_groups)
-}
-
 const LIST_SELECTIONS_SQLITE: &str = "SELECT id, newsletter_id, key FROM selection \
      WHERE id IN (SELECT value FROM json_each($1)) ORDER BY id";
 /// The engines unfold a JSON list by different functions.

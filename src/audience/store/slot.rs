@@ -42,28 +42,14 @@ fn read(row: SlotRow) -> Result<Slot> {
     })
 }
 
-const LOCK_DUE_SLOT_SQLITE: &str = "SELECT id, newsletter_id, cadence, time_zone, minute, next_date, next_due_at FROM slot \
-     WHERE next_due_at <= $1 ORDER BY next_due_at, id LIMIT 1";
-/// Several instances open runs side by side: each takes a slot that no other holds. NO KEY: who subscribes meanwhile only
-/// refers to the slot and need not wait.
-const LOCK_DUE_SLOT_POSTGRES: &str = "SELECT id, newsletter_id, cadence, time_zone, minute, next_date, next_due_at FROM slot \
-     WHERE next_due_at <= $1 ORDER BY next_due_at, id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED";
-
-/// The slot that has been due longest and that nobody else holds, locked until the transaction ends.
-pub async fn lock_due_slot(tx: &mut Tx, now: Timestamp) -> Result<Option<Slot>> {
-    let sql = tx.choose(LOCK_DUE_SLOT_SQLITE, LOCK_DUE_SLOT_POSTGRES);
-    on_tx!(tx, c => sqlx::query_as::<_, SlotRow>(sql).bind(now).fetch_optional(c).await)?
-        .map(read)
-        .transpose()
-}
-
 const LOCK_SLOT_SQLITE: &str = "SELECT id, newsletter_id, cadence, time_zone, minute, next_date, next_due_at FROM slot WHERE id = $1";
-/// As above.
+/// Several instances open runs side by side: each takes slots that no other holds. NO KEY: who subscribes meanwhile only refers
+/// to the slot and need not wait.
 const LOCK_SLOT_POSTGRES: &str = "SELECT id, newsletter_id, cadence, time_zone, minute, next_date, next_due_at FROM slot WHERE id = $1 \
      FOR NO KEY UPDATE SKIP LOCKED";
 
-/// Locks one slot; `None` if another holds it (or it does not exist). With [`list_due_slots`] it walks past a slot that has to
-/// wait, where [`lock_due_slot`] would find the same one again.
+/// Locks one slot until the transaction ends; `None` if another holds it (or it does not exist). See [`list_due_slots`]; look
+/// again at what is due under the lock.
 pub async fn lock_slot(tx: &mut Tx, id: i64) -> Result<Option<Slot>> {
     let sql = tx.choose(LOCK_SLOT_SQLITE, LOCK_SLOT_POSTGRES);
     on_tx!(tx, c => sqlx::query_as::<_, SlotRow>(sql).bind(id).fetch_optional(c).await)?

@@ -81,3 +81,10 @@ pub(crate) async fn update_subscriber_wishes(
     on_tx!(tx, c => sqlx::query("UPDATE subscriber SET languages = $2, time_zone = $3 WHERE id = $1")
         .bind(id).bind(join_languages(languages)).bind(zone.name()).execute(c).await.map(|_| ()))
 }
+
+/// How many addresses of a domain wait for their confirmation since an instant.
+pub(crate) async fn count_waiting(tx: &mut Tx, domain: &str, since: Timestamp) -> Result<i64> {
+    on_tx!(tx, c => sqlx::query_scalar(
+        "SELECT COUNT(*) FROM subscriber WHERE state = 'pending' AND created_at >= $1 AND address_key LIKE $2")
+        .bind(since).bind(format!("%@{domain}")).fetch_one(c).await)
+}
