@@ -1,6 +1,7 @@
 //! The command line: one file per command. `main` hands over here.
 
 mod deliver;
+mod demo;
 mod serve;
 mod subscriber;
 mod verify;
@@ -53,6 +54,8 @@ enum Command {
     Deliver(deliver::Args),
     /// Print what became of every delivery; fail if it does not add up.
     Verify(verify::Args),
+    /// See a newsroom at work, without any settings.
+    Demo(demo::Args),
 }
 
 impl Command {
@@ -82,6 +85,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let clock = cli.at.map_or_else(Clock::system, Clock::starting_at);
     match cli.command {
         Command::Serve(args) => serve::run(open(&cli.config, clock).await?, args).await,
+        Command::Demo(args) => demo::run(args).await,
         Command::Migrate => {
             open(&cli.config, clock).await?;
             println!("The database is up to date.");
