@@ -159,7 +159,9 @@ pub(super) fn image(file: &str) -> anyhow::Result<Vec<u8>> {
 }
 
 fn parse(name: String, text: &str) -> anyhow::Result<Story> {
-    let rest = text.strip_prefix("+++\n").context("does not begin with +++")?;
+    let rest = text
+        .strip_prefix("+++\n")
+        .context("does not begin with +++")?;
     let (front, rest) = rest.split_once("\n+++\n").context("the front has no end")?;
     let front: Front = toml::from_str(front)?;
     let mut texts = Vec::new();
@@ -239,11 +241,25 @@ mod tests {
         assert!(count(3) >= 6 && count(1) >= 1, "some in all, some in one");
         let sections: BTreeSet<_> = stories.iter().map(|s| s.front.section.as_str()).collect();
         assert_eq!(sections, ["culture", "economy", "society", "sport"].into());
-        assert_eq!(stories.iter().filter(|s| s.front.correction.is_some()).count(), 1);
-        assert_eq!(stories.iter().filter(|s| s.front.withdrawal.is_some()).count(), 1);
+        assert_eq!(
+            stories
+                .iter()
+                .filter(|s| s.front.correction.is_some())
+                .count(),
+            1
+        );
+        assert_eq!(
+            stories
+                .iter()
+                .filter(|s| s.front.withdrawal.is_some())
+                .count(),
+            1
+        );
         for day in ["2026-03-01", "2026-03-02"] {
             assert!(
-                stories.iter().any(|s| s.front.at.to_string().starts_with(day)),
+                stories
+                    .iter()
+                    .any(|s| s.front.at.to_string().starts_with(day)),
                 "nothing is prepared for {day}"
             );
         }
@@ -256,13 +272,23 @@ mod tests {
             assert_eq!(languages.len(), story.texts.len(), "{}", story.name);
             for text in &story.texts {
                 let place = format!("{} {}", story.name, text.language);
-                for (what, words) in [("title", &text.title), ("summary", &text.summary), ("body", &text.body)] {
+                for (what, words) in [
+                    ("title", &text.title),
+                    ("summary", &text.summary),
+                    ("body", &text.body),
+                ] {
                     assert_eq!(Language::guess(words), text.language, "{place}: {what}");
                 }
                 let tag = text.language.as_str();
                 assert!(LANGUAGES.contains(&tag), "{place}");
-                assert!((20..=110).contains(&text.title.chars().count()), "{place}: title");
-                assert!((60..=300).contains(&text.summary.chars().count()), "{place}: summary");
+                assert!(
+                    (20..=110).contains(&text.title.chars().count()),
+                    "{place}: title"
+                );
+                assert!(
+                    (60..=300).contains(&text.summary.chars().count()),
+                    "{place}: summary"
+                );
                 assert!(!text.byline.is_empty(), "{place}");
                 let paragraphs = text.body.split("\n\n").count();
                 let is_brief = story.front.importance() == Importance::Brief;
@@ -270,10 +296,19 @@ mod tests {
                     paragraphs >= if is_brief { 2 } else { 3 },
                     "{place}: {paragraphs} paragraphs"
                 );
-                assert!(story.front.tags.get(tag).is_some_and(|t| !t.is_empty()), "{place}: tags");
+                assert!(
+                    story.front.tags.get(tag).is_some_and(|t| !t.is_empty()),
+                    "{place}: tags"
+                );
                 // Typography of a newspaper: «…» in kk and ru, “…” in English, no straight quotes, no spaces at ends.
-                assert!(!text.body.contains('"') && !text.title.contains('"'), "{place}: straight quotes");
-                assert!(!text.body.contains(" \n") && !text.body.contains("  "), "{place}: spaces");
+                assert!(
+                    !text.body.contains('"') && !text.title.contains('"'),
+                    "{place}: straight quotes"
+                );
+                assert!(
+                    !text.body.contains(" \n") && !text.body.contains("  "),
+                    "{place}: spaces"
+                );
             }
         }
     }
@@ -287,8 +322,18 @@ mod tests {
                     let is_number = pair[0].chars().all(|c| c.is_ascii_digit());
                     let plural = ["лар", "лер", "дар", "дер", "тар", "тер"]
                         .iter()
-                        .any(|end| pair[1].trim_matches(|c: char| !c.is_alphabetic()).ends_with(end));
-                    assert!(!(is_number && plural), "{}: {} {}", story.name, pair[0], pair[1]);
+                        .any(|end| {
+                            pair[1]
+                                .trim_matches(|c: char| !c.is_alphabetic())
+                                .ends_with(end)
+                        });
+                    assert!(
+                        !(is_number && plural),
+                        "{}: {} {}",
+                        story.name,
+                        pair[0],
+                        pair[1]
+                    );
                 }
             }
         }
@@ -298,26 +343,42 @@ mod tests {
     fn every_picture_is_there_small_enough_and_described_in_every_language() {
         let mut used = BTreeSet::new();
         for story in stories().unwrap() {
-            let Some(picture) = &story.front.image else { continue };
+            let Some(picture) = &story.front.image else {
+                continue;
+            };
             let bytes = image(&picture.file).unwrap();
             assert_eq!(jpeg_size(&bytes), Some((1200, 675)), "{}", picture.file);
-            assert!(bytes.len() <= 80 * 1024, "{}: {} bytes", picture.file, bytes.len());
+            assert!(
+                bytes.len() <= 80 * 1024,
+                "{}: {} bytes",
+                picture.file,
+                bytes.len()
+            );
             for language in LANGUAGES {
-                let alt = picture.alt.get(language).map(String::as_str).unwrap_or_default();
+                let alt = picture
+                    .alt
+                    .get(language)
+                    .map(String::as_str)
+                    .unwrap_or_default();
                 assert_eq!(Language::guess(alt).as_str(), language, "{}", story.name);
             }
             used.insert(picture.file.clone());
         }
         assert!(used.len() >= 6, "{used:?}");
         for path in Files::iter().filter(|p| p.ends_with(".jpg")) {
-            assert!(used.contains(path.trim_start_matches("images/")), "{path} is not used");
+            assert!(
+                used.contains(path.trim_start_matches("images/")),
+                "{path} is not used"
+            );
         }
     }
 
     #[test]
     fn a_correction_changes_what_it_says_it_changes() {
         for story in stories().unwrap() {
-            let Some(correction) = &story.front.correction else { continue };
+            let Some(correction) = &story.front.correction else {
+                continue;
+            };
             for text in &story.texts {
                 let change = &correction.changes[text.language.as_str()];
                 assert!(text.body.contains(&change.to), "{}", story.name);

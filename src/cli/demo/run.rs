@@ -72,7 +72,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// One demo per folder.
 fn lock(folder: &Path) -> anyhow::Result<File> {
     let path = folder.join("lock");
-    let file = File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
+    let file =
+        File::create(&path).with_context(|| format!("{} cannot be written", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => bail!(
@@ -124,10 +125,9 @@ async fn open(
         let receiver =
             smtp::listen(inbox.clone(), clock.clone(), zone.clone(), stop.clone()).await?;
         let config = setup::settings(folder, clock, &public_url(address), address, receiver)?;
-        let keys = config
-            .secrets
-            .key_ring()
-            .map_err(|problem| anyhow::anyhow!("{}: {problem}", folder.join("keys.toml").display()))?;
+        let keys = config.secrets.key_ring().map_err(|problem| {
+            anyhow::anyhow!("{}: {problem}", folder.join("keys.toml").display())
+        })?;
         let core = crate::cli::open_core(config, keys, clock.clone()).await?;
         if is_last || !setup::is_half_made(&core).await? {
             return Ok((core, inbox));
@@ -135,7 +135,9 @@ async fn open(
         core.db.close().await;
         for name in ["demo.db", "demo.db-wal", "demo.db-shm"] {
             match std::fs::remove_file(folder.join(name)) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error.into());
+                }
                 _ => {}
             }
         }
@@ -218,7 +220,9 @@ impl Stage {
         let local = now.in_zone(&self.home);
         let left = words::mornings(now, now.plus_secs(86_400))
             .first()
-            .map_or(0, |(at, _, _)| (at.as_millis() - now.as_millis() + 999) / 1000);
+            .map_or(0, |(at, _, _)| {
+                (at.as_millis() - now.as_millis() + 999) / 1000
+            });
         self.say(&format!(
             "  Demo clock: {} in Almaty. In {left} seconds it is eight o'clock.",
             local.strftime("%A, %-d %B %Y, %H:%M:%S")

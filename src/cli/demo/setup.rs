@@ -178,8 +178,8 @@ async fn publish(
     let picture = match &story.front.image {
         Some(picture) => {
             let bytes = content::image(&picture.file)?;
-            let (width, height) =
-                content::jpeg_size(&bytes).with_context(|| format!("{} is no JPEG", picture.file))?;
+            let (width, height) = content::jpeg_size(&bytes)
+                .with_context(|| format!("{} is no JPEG", picture.file))?;
             let path = newsroom::store_media(core, &bytes, width, height).await?;
             Some((picture, path, bytes.len() as i64, width, height))
         }
@@ -281,7 +281,12 @@ fn uid<'a>(
 ) -> anyhow::Result<&'a str> {
     uids.get(&(story.name.clone(), language.to_owned()))
         .map(String::as_str)
-        .with_context(|| format!("{} ({language}) is changed before it is published", story.name))
+        .with_context(|| {
+            format!(
+                "{} ({language}) is changed before it is published",
+                story.name
+            )
+        })
 }
 
 async fn join(core: &Core, zone: &str) -> anyhow::Result<()> {
@@ -291,7 +296,11 @@ async fn join(core: &Core, zone: &str) -> anyhow::Result<()> {
         .map(|person| (person.address, person.wishes))
         .collect();
     let (new, _, _) = audience::add(core, None, &people, "demo: invented").await?;
-    ensure!(new == people.len(), "{new} of {} people joined", people.len());
+    ensure!(
+        new == people.len(),
+        "{new} of {} people joined",
+        people.len()
+    );
     Ok(())
 }
 
@@ -311,17 +320,35 @@ mod tests {
         let clock = Clock::system();
         let listen = "127.0.0.1:7071".parse().unwrap();
         let inbox = "127.0.0.1:4025".parse().unwrap();
-        let make = || settings(folder.path(), &clock, "http://127.0.0.1:7071", listen, inbox).unwrap();
+        let make = || {
+            settings(
+                folder.path(),
+                &clock,
+                "http://127.0.0.1:7071",
+                listen,
+                inbox,
+            )
+            .unwrap()
+        };
         let config = make();
         assert!(config.is_demo);
         assert_eq!(config.mail.port, 4025);
         assert_eq!(config.server.base_url(), "http://127.0.0.1:7071");
-        let name = |config: Config| config.secrets.key_ring().unwrap().address_hash("a@example.kz");
+        let name = |config: Config| {
+            config
+                .secrets
+                .key_ring()
+                .unwrap()
+                .address_hash("a@example.kz")
+        };
         assert_eq!(name(config), name(make()), "the keys are made once");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let mode = std::fs::metadata(folder.path().join("keys.toml")).unwrap().permissions().mode();
+            let mode = std::fs::metadata(folder.path().join("keys.toml"))
+                .unwrap()
+                .permissions()
+                .mode();
             assert_eq!(mode & 0o777, 0o600);
         }
     }

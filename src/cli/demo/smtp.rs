@@ -158,9 +158,7 @@ impl Session {
                 "250 inbox.example.kz\r\n".to_owned()
             }
             "EHLO" | "HELO" => "501 5.5.4 say your name\r\n".to_owned(),
-            "MAIL" if !self.greeted || self.sender.is_some() => {
-                "503 5.5.1 not now\r\n".to_owned()
-            }
+            "MAIL" if !self.greeted || self.sender.is_some() => "503 5.5.1 not now\r\n".to_owned(),
             "MAIL" => match path(rest, "FROM:") {
                 Some(sender) => {
                     self.sender = Some(sender);
@@ -320,7 +318,10 @@ mod tests {
               ..dot\r\nbare\n.\nend\r\n.\r\nQUIT\r\n",
         )
         .await;
-        assert_eq!(codes(&heard), ["220", "250", "250", "250", "354", "250", "221"]);
+        assert_eq!(
+            codes(&heard),
+            ["220", "250", "250", "250", "354", "250", "221"]
+        );
         let (mails, _) = inbox.list(|_| true, 0, 9);
         assert_eq!(mails.len(), 1);
         let bytes = inbox.read(&mails[0]).unwrap();
@@ -346,14 +347,18 @@ mod tests {
         .await;
         assert_eq!(
             codes(&heard),
-            ["220", "503", "501", "250", "503", "503", "501", "250", "501", "500", "250", "250", "221"]
+            [
+                "220", "503", "501", "250", "503", "503", "501", "250", "501", "500", "250", "250",
+                "221"
+            ]
         );
         assert!(inbox.is_empty());
     }
 
     #[tokio::test]
     async fn what_is_too_large_is_refused_and_the_talk_goes_on() {
-        let mut said = b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n".to_vec();
+        let mut said =
+            b"EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n".to_vec();
         for _ in 0..=(MAX_BYTES / 1000) {
             said.extend([b'a'; 1000]);
             said.extend(b"\r\n");

@@ -22,7 +22,11 @@ pub(super) fn grouped(number: i64) -> String {
 }
 
 fn counted(number: i64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+    format!(
+        "{} {}",
+        grouped(number),
+        if number == 1 { one } else { many }
+    )
 }
 
 /// The name of a language in itself.
@@ -53,7 +57,11 @@ pub(super) fn morning(at: Timestamp, zone: &Zone, reports: &[&RunReport], digest
         );
         return line;
     }
-    let stories = reports.iter().map(|report| report.stories).max().unwrap_or(0);
+    let stories = reports
+        .iter()
+        .map(|report| report.stories)
+        .max()
+        .unwrap_or(0);
     let _ = write!(
         line,
         "{} → {}: ",
@@ -62,7 +70,10 @@ pub(super) fn morning(at: Timestamp, zone: &Zone, reports: &[&RunReport], digest
     );
     let mut groups: Vec<(Vec<Language>, i64)> = Vec::new();
     for issue in reports.iter().flat_map(|report| &report.issues) {
-        match groups.iter_mut().find(|(languages, _)| *languages == issue.languages) {
+        match groups
+            .iter_mut()
+            .find(|(languages, _)| *languages == issue.languages)
+        {
             Some((_, people)) => *people += issue.people,
             None => groups.push((issue.languages.clone(), issue.people)),
         }
@@ -133,7 +144,9 @@ pub(super) fn verify(sums: &Sums, repeats: i64) -> String {
 pub(super) fn mornings(after: Timestamp, until: Timestamp) -> Vec<(Timestamp, Zone, &'static str)> {
     let mut all = Vec::new();
     for (name, place) in PLACES {
-        let Ok(zone) = Zone::parse(name) else { continue };
+        let Ok(zone) = Zone::parse(name) else {
+            continue;
+        };
         let mut date = after.date_in(&zone);
         loop {
             let eight = date
@@ -186,7 +199,10 @@ mod tests {
     #[test]
     fn a_morning_is_told_in_the_words_of_the_product_page() {
         let issue = |languages: &[&str], people| RunIssue {
-            languages: languages.iter().map(|l| Language::parse(l).unwrap()).collect(),
+            languages: languages
+                .iter()
+                .map(|l| Language::parse(l).unwrap())
+                .collect(),
             people,
             subject: String::new(),
         };
@@ -194,6 +210,7 @@ mod tests {
             run_id: 1,
             time_zone: "Asia/Almaty".to_owned(),
             local_date: "2026-02-28".to_owned(),
+            due_at: at("2026-02-28T08:00:00+05:00"),
             stories: 7,
             issues: vec![
                 issue(&["en"], 43),
@@ -226,7 +243,10 @@ mod tests {
             "          verify: planned 1 204 = accepted 1 204 + failed 0 + cancelled 0 + expired 0 + held 0 + open 0   \
              ✓ nobody lost, nobody twice"
         );
-        assert_eq!(next(eight.plus_secs(3)), "          Next: 08:00 in Berlin, in 4 hours.");
+        assert_eq!(
+            next(eight.plus_secs(3)),
+            "          Next: 08:00 in Berlin, in 4 hours."
+        );
     }
 
     #[test]

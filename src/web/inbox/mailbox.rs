@@ -221,7 +221,12 @@ impl Inbox {
     }
 
     /// The messages that `keep` wants, newest first, at most `limit` after `skip`, and how many there are in all.
-    pub fn list(&self, keep: impl Fn(&Mail) -> bool, skip: usize, limit: usize) -> (Vec<Mail>, usize) {
+    pub fn list(
+        &self,
+        keep: impl Fn(&Mail) -> bool,
+        skip: usize,
+        limit: usize,
+    ) -> (Vec<Mail>, usize) {
         let inner = self.lock();
         let mut all = 0;
         let mut page = Vec::new();

@@ -91,9 +91,8 @@ pub(crate) fn with_colours(html: &str, dark: bool) -> String {
         .replace("(prefers-color-scheme: light)", for_light)
         .replace("(prefers-color-scheme:light)", for_light);
     let scheme = if dark { "dark" } else { "light" };
-    let style = format!(
-        "<base target=\"_blank\"><style>:root{{color-scheme:{scheme}!important}}</style>"
-    );
+    let style =
+        format!("<base target=\"_blank\"><style>:root{{color-scheme:{scheme}!important}}</style>");
     match answered.find("</head>") {
         Some(at) => format!("{}{style}{}", &answered[..at], &answered[at..]),
         None => format!("{style}{answered}"),

@@ -224,7 +224,8 @@ fn row(inbox: &Inbox, home: &Zone, mail: &Mail) -> Row {
 /// How long until eight o'clock on the wall of a zone, in words for a phone: `08:00 there in 4 h`.
 fn until_eight(now: Timestamp, zone: &Zone) -> String {
     let local = now.in_zone(zone);
-    let past = i64::from(local.hour()) * 3600 + i64::from(local.minute()) * 60 + i64::from(local.second());
+    let past =
+        i64::from(local.hour()) * 3600 + i64::from(local.minute()) * 60 + i64::from(local.second());
     let left = (8 * 3600 - past).rem_euclid(86_400);
     let span = match left {
         0 => return "08:00 there now".to_owned(),
@@ -246,7 +247,8 @@ fn phones(inbox: &Inbox, now: Timestamp) -> Vec<Phone> {
             let today = now.date_in(&zone);
             let (newest, arrived) = inbox.list(
                 |mail| {
-                    directory.zone(&mail.recipient) == Some(*name) && mail.at.date_in(&zone) == today
+                    directory.zone(&mail.recipient) == Some(*name)
+                        && mail.at.date_in(&zone) == today
                 },
                 0,
                 5,
@@ -364,8 +366,11 @@ async fn overview(State(state): State<WebState>, Query(look): Query<Look>) -> Re
         Err(answer) => return answer,
     };
     let home = state.core.config.newsroom.zone();
-    let (others, others_count) =
-        inbox.list(|mail| inbox.directory().zone(&mail.recipient).is_none(), 0, 8);
+    let (others, others_count) = inbox.list(
+        |mail| inbox.directory().zone(&mail.recipient).is_none(),
+        0,
+        8,
+    );
     let mut switches = look.switches();
     // The phones are phones: their width is not to be chosen.
     switches.retain(|switch| switch.id != "width");
@@ -399,7 +404,11 @@ async fn live(State(state): State<WebState>) -> Response {
         Err(answer) => return answer,
     };
     let home = state.core.config.newsroom.zone();
-    let (others, _) = inbox.list(|mail| inbox.directory().zone(&mail.recipient).is_none(), 0, 8);
+    let (others, _) = inbox.list(
+        |mail| inbox.directory().zone(&mail.recipient).is_none(),
+        0,
+        8,
+    );
     let answer = Live {
         clock: clock_text(&state),
         arrived: inbox.len(),
