@@ -262,7 +262,7 @@ impl Stage {
             return Ok(false);
         }
         let reports = digest::work_runs(core, &self.theme).await?;
-        let zones = self.tell_morning(began, &reports);
+        let zones = self.tell_morning(began, &reports).await?;
         let wait = tokio::time::timeout(PATIENCE, async {
             loop {
                 delivery::drain(core, &stop).await?;
@@ -296,9 +296,13 @@ impl Stage {
     }
 
     /// One line per zone whose morning it is; returns the zones.
-    fn tell_morning(&self, began: Timestamp, reports: &[RunReport]) -> Vec<Zone> {
+    async fn tell_morning(
+        &self,
+        began: Timestamp,
+        reports: &[RunReport],
+    ) -> anyhow::Result<Vec<Zone>> {
         let mut zones: Vec<Zone> = Vec::new();
-        for report in reports.iter().filter(|report| report.state != "skipped") {
+        for report in reports {
             if let Ok(zone) = Zone::parse(&report.time_zone)
                 && !zones.contains(&zone)
             {
@@ -308,12 +312,16 @@ impl Stage {
         for zone in &zones {
             let theirs: Vec<&RunReport> = reports
                 .iter()
-                .filter(|report| report.time_zone == zone.name() && report.state != "skipped")
+                .filter(|report| report.time_zone == zone.name())
                 .collect();
-            let digests = theirs.iter().map(|report| report.issues.len() as i64).sum();
+            let mut digests = 0;
+            for report in &theirs {
+                digests +=
+                    delivery::store::count_batch_letters(&self.core.db, report.run_id).await?;
+            }
             self.say(&words::morning(began, zone, &theirs, digests));
         }
-        zones
+        Ok(zones)
     }
 
     /// Catches up on the mornings that passed while nobody looked, and shows the moment before eight.

@@ -20,8 +20,8 @@ pub(super) use prune::{
     delete_finished, empty_addresses, empty_bodies, empty_raw_events, find_first, find_last_before,
 };
 pub use sums::{
-    LetterSums, count_batch, count_due, get_sums, get_total_sums, list_contradictions,
-    list_letter_sums,
+    LetterSums, count_batch, count_batch_letters, count_due, get_sums, get_total_sums,
+    list_contradictions, list_letter_sums,
 };
 pub use supersede::{
     cancel_deliveries, has_open_rows, lock_letter, repoint_deliveries, update_letter_state,

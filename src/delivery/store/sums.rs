@@ -99,6 +99,12 @@ pub async fn count_batch(db: &Db, batch: i64) -> Result<i64> {
         .bind(batch).fetch_one(c).await)
 }
 
+/// How many distinct letters a batch has.
+pub async fn count_batch_letters(db: &Db, batch: i64) -> Result<i64> {
+    on_db!(db, c => sqlx::query_scalar("SELECT COUNT(DISTINCT letter_id) FROM delivery WHERE batch = $1")
+        .bind(batch).fetch_one(c).await)
+}
+
 /// How many open deliveries are due.
 pub async fn count_due(db: &Db, now: Timestamp) -> Result<i64> {
     on_db!(db, c => sqlx::query_scalar(
