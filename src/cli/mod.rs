@@ -68,7 +68,7 @@ impl Command {
 /// Parses the command line and runs the command. Errors go to the terminal in one sentence with what to do.
 pub async fn main() -> ExitCode {
     let cli = Cli::parse();
-    telemetry::init();
+    telemetry::init(matches!(cli.command, Command::Demo(_)));
     match run(cli).await {
         Ok(code) => code,
         Err(error) => {

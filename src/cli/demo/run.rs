@@ -279,10 +279,11 @@ impl Stage {
         };
         let planned = sums.planned - before.planned;
         if planned > 0 {
-            let first = self.inbox.find(seen + 1).map(|mail| mail.subject);
+            let zone = zones.first().unwrap_or(&self.home);
+            let first = self.first_subject(zone, seen);
             self.say(&words::accepted(
                 core.clock.now(),
-                zones.first().unwrap_or(&self.home),
+                zone,
                 sums.accepted - before.accepted,
                 planned,
                 first.as_deref(),
@@ -295,33 +296,41 @@ impl Stage {
         Ok(true)
     }
 
-    /// One line per zone whose morning it is; returns the zones.
+    /// One line per run; returns the zones whose morning it is.
     async fn tell_morning(
         &self,
         began: Timestamp,
         reports: &[RunReport],
     ) -> anyhow::Result<Vec<Zone>> {
         let mut zones: Vec<Zone> = Vec::new();
+        let order = &self.core.config.newsroom.languages;
         for report in reports {
-            if let Ok(zone) = Zone::parse(&report.time_zone)
-                && !zones.contains(&zone)
-            {
+            let Ok(zone) = Zone::parse(&report.time_zone) else {
+                continue;
+            };
+            let digests =
+                delivery::store::count_batch_letters(&self.core.db, report.run_id).await?;
+            self.say(&words::morning(began, &zone, report, digests, order));
+            if !zones.contains(&zone) {
                 zones.push(zone);
             }
         }
-        for zone in &zones {
-            let theirs: Vec<&RunReport> = reports
-                .iter()
-                .filter(|report| report.time_zone == zone.name())
-                .collect();
-            let mut digests = 0;
-            for report in &theirs {
-                digests +=
-                    delivery::store::count_batch_letters(&self.core.db, report.run_id).await?;
-            }
-            self.say(&words::morning(began, zone, &theirs, digests));
-        }
         Ok(zones)
+    }
+
+    /// The subject in the inbox of the first person of the zone, or of whoever got the first mail since `seen`.
+    fn first_subject(&self, zone: &Zone, seen: usize) -> Option<String> {
+        let owner = self.inbox.directory().first_in(zone.name());
+        let (theirs, _) = self.inbox.list(
+            |mail| mail.id > seen && Some(mail.recipient.to_lowercase().as_str()) == owner,
+            0,
+            1,
+        );
+        theirs
+            .into_iter()
+            .next()
+            .or_else(|| self.inbox.find(seen + 1))
+            .map(|mail| mail.subject)
     }
 
     /// Catches up on the mornings that passed while nobody looked, and shows the moment before eight.

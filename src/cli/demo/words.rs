@@ -45,31 +45,28 @@ pub(super) fn wall(at: Timestamp, zone: &Zone) -> String {
 }
 
 /// `08:00:00  Asia/Almaty  7 new stories → 4 digests: қазақша 388, русский 402, қазақша→русский 371, English 43`
-pub(super) fn morning(at: Timestamp, zone: &Zone, reports: &[&RunReport], digests: i64) -> String {
+///
+/// `order` is the newsroom's languages: groups of one language come before groups of several, each in that order.
+pub(super) fn morning(
+    at: Timestamp,
+    zone: &Zone,
+    report: &RunReport,
+    digests: i64,
+    order: &[Language],
+) -> String {
     let mut line = format!("{}  {}  ", wall(at, zone), zone.name());
-    let mailed: i64 = reports.iter().map(|report| report.mailed).sum();
-    if mailed == 0 {
-        let empty: i64 = reports.iter().map(|report| report.empty).sum();
-        let _ = write!(
-            line,
-            "nothing new for {}: no mail",
-            counted(empty, "reader", "readers")
-        );
+    if report.mailed == 0 {
+        line.push_str("nothing new: nobody is mailed");
         return line;
     }
-    let stories = reports
-        .iter()
-        .map(|report| report.stories)
-        .max()
-        .unwrap_or(0);
     let _ = write!(
         line,
         "{} → {}: ",
-        counted(stories, "new story", "new stories"),
+        counted(report.stories, "new story", "new stories"),
         counted(digests, "digest", "digests"),
     );
     let mut groups: Vec<(Vec<Language>, i64)> = Vec::new();
-    for issue in reports.iter().flat_map(|report| &report.issues) {
+    for issue in &report.issues {
         match groups
             .iter_mut()
             .find(|(languages, _)| *languages == issue.languages)
@@ -78,10 +75,18 @@ pub(super) fn morning(at: Timestamp, zone: &Zone, reports: &[&RunReport], digest
             None => groups.push((issue.languages.clone(), issue.people)),
         }
     }
-    // Those who read one language before those who read several, then the larger group; English as the guest comes last.
+    let place = |language: Option<&Language>| {
+        order
+            .iter()
+            .position(|known| Some(known) == language)
+            .unwrap_or(order.len())
+    };
+    let last = order.len().saturating_sub(1);
     groups.sort_by_key(|(languages, people)| {
-        let is_guest = languages.first().is_some_and(|l| l.primary() == "en");
-        (is_guest, languages.len(), std::cmp::Reverse(*people))
+        let first = place(languages.first());
+        // The newsroom's last language is its guests': they come after those who read the others.
+        let is_guest = first >= last;
+        (is_guest, languages.len(), first, std::cmp::Reverse(*people))
     });
     let parts: Vec<String> = groups
         .iter()
@@ -224,9 +229,10 @@ mod tests {
         };
         let eight = at("2026-02-28T08:00:00+05:00");
         let almaty = zone("Asia/Almaty");
+        let order = ["kk", "ru", "en"].map(|tag| Language::parse(tag).unwrap());
         assert_eq!(
-            morning(eight, &almaty, &[&report], 4),
-            "08:00:00  Asia/Almaty  7 new stories → 4 digests: русский 402, қазақша 388, қазақша→русский 371, English 43"
+            morning(eight, &almaty, &report, 4, &order),
+            "08:00:00  Asia/Almaty  7 new stories → 4 digests: қазақша 388, русский 402, қазақша→русский 371, English 43"
         );
         let subject = "Су тасқынына дайындық басталды және тағы 6 жаңалық";
         assert_eq!(
