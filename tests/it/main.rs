@@ -10,6 +10,7 @@
 )]
 
 mod audience;
+mod demo;
 mod newsroom;
 mod sql;
 mod support;

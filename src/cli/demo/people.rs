@@ -237,7 +237,7 @@ const INTERNATIONAL_LAST: [&str; 16] = [
     "marsh", "reed", "vogel", "carter", "dale", "winter",
 ];
 
-/// Address of the `n`-th person with names of that kind; counts on until it is free.
+/// Address of the `n`-th person with names of that kind; looks on until one is free.
 fn address(names: Names, n: usize, taken: &mut HashSet<String>) -> String {
     let (first, last): (&[&str], &[&str]) = match names {
         Names::Kazakh => (&KAZAKH, &KAZAKH_LAST),
@@ -247,21 +247,26 @@ fn address(names: Names, n: usize, taken: &mut HashSet<String>) -> String {
     let name = first[n % first.len()];
     // A step that shares no factor with the list's length, so that first and last names do not march together.
     let family = last[(n / first.len() + n * 7) % last.len()];
-    let domain = DOMAINS[(n * 5 + n / 11) % DOMAINS.len()];
     let local = match n % 5 {
         0 => format!("{name}.{family}"),
         1 => format!("{}.{family}", &name[..1]),
         2 => name.to_owned(),
         3 => format!("{family}.{name}"),
-        _ => format!("{name}_{}", 1968 + n * 13 % 38),
+        _ => format!("{name}.{}{:02}", &family[..1], (68 + n * 13 % 38) % 100),
     };
-    let mut address = format!("{local}@{domain}");
-    let mut more = 2;
-    while !taken.insert(address.clone()) {
-        address = format!("{local}{more}@{domain}");
-        more += 1;
-    }
-    address
+    // A name that is taken moves to another provider first, as people do; only then it gets a number.
+    (0..)
+        .flat_map(|more| (0..DOMAINS.len()).map(move |step| (more, step)))
+        .map(|(more, step)| {
+            let domain = DOMAINS[(n * 5 + n / 11 + step) % DOMAINS.len()];
+            let number = match more {
+                0 => String::new(),
+                more => (more + 1).to_string(),
+            };
+            format!("{local}{number}@{domain}")
+        })
+        .find(|address| taken.insert(address.clone()))
+        .unwrap_or_default()
 }
 
 /// Everybody, zone by zone, always the same. The first person of each zone wants everything, so that there is mail to look at.

@@ -196,6 +196,11 @@ struct Row {
     place: &'static str,
 }
 
+/// A value as it stands behind `=` in an address.
+fn in_query(value: &str) -> String {
+    url::form_urlencoded::byte_serialize(value.as_bytes()).collect()
+}
+
 fn place(zone: Option<&str>) -> &'static str {
     PLACES
         .iter()
@@ -426,10 +431,22 @@ struct Search {
     page: usize,
 }
 
+/// The zone that was asked for, if it is one of ours.
+fn known_zone(asked: &str) -> &'static str {
+    PLACES
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(["typed"])
+        .find(|name| *name == asked)
+        .unwrap_or_default()
+}
+
 #[derive(Serialize)]
 struct Listing {
     head: Head,
     q: String,
+    /// `q` as it stands in an address.
+    q_query: String,
     zone: String,
     place: String,
     places: Vec<(&'static str, &'static str)>,
@@ -448,7 +465,7 @@ async fn list(State(state): State<WebState>, Query(search): Query<Search>) -> Re
     let wanted = search.q.trim().to_lowercase();
     let keep = |mail: &Mail| {
         let zone = inbox.directory().zone(&mail.recipient);
-        let is_there = match search.zone.as_str() {
+        let is_there = match known_zone(&search.zone) {
             "" => true,
             "typed" => zone.is_none(),
             name => zone == Some(name),
@@ -471,7 +488,8 @@ async fn list(State(state): State<WebState>, Query(search): Query<Search>) -> Re
                 zone => place(Some(zone)).to_owned(),
             },
             q: search.q.trim().to_owned(),
-            zone: search.zone,
+            q_query: in_query(search.q.trim()),
+            zone: known_zone(&search.zone).to_owned(),
             places: PLACES.to_vec(),
             all,
             page: number,
@@ -498,6 +516,8 @@ struct Single {
     has_html: bool,
     newer: usize,
     older: usize,
+    /// The recipient as it stands in an address.
+    person_query: String,
 }
 
 async fn show(
@@ -537,6 +557,7 @@ async fn show(
             has_html: parts.html.is_some(),
             newer: newer.last().map_or(0, |mail| mail.id),
             older: older.first().map_or(0, |mail| mail.id),
+            person_query: in_query(&mail.recipient),
         },
     )
 }
