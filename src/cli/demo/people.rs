@@ -255,7 +255,7 @@ fn address(names: Names, n: usize, taken: &mut HashSet<String>) -> String {
         _ => format!("{name}.{}{:02}", &family[..1], (68 + n * 13 % 38) % 100),
     };
     // A name that is taken moves to another provider first, as people do; only then it gets a number.
-    (0..)
+    (0..COUNT)
         .flat_map(|more| (0..DOMAINS.len()).map(move |step| (more, step)))
         .map(|(more, step)| {
             let domain = DOMAINS[(n * 5 + n / 11 + step) % DOMAINS.len()];

@@ -22,7 +22,7 @@ use crate::web::inbox::{Directory, Inbox, PLACES};
 use crate::work::Core;
 
 /// How long `--once` waits for the last mail of a morning: far beyond what the retries of the demo's settings need.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// How often the demo looks at its clock while it serves.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -133,7 +133,7 @@ async fn open(
             return Ok((core, inbox));
         }
         core.db.close().await;
-        for name in ["demo.db", "demo.db-wal", "demo.db-shm"] {
+        for name in ["demo.db", "demo.db-wal", "demo.db-shm", "inbox/index.jsonl"] {
             match std::fs::remove_file(folder.join(name)) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(error.into());

@@ -230,8 +230,7 @@ async fn publish(
 
 fn credit(text: &Text) -> &'static str {
     match text.language.as_str() {
-        "kk" => "Иллюстрация: «Тау жаршысы»",
-        "ru" => "Иллюстрация: «Тау жаршысы»",
+        "kk" | "ru" => "Иллюстрация: «Тау жаршысы»",
         _ => "Illustration: Tau Herald",
     }
 }

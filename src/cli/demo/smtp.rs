@@ -21,7 +21,7 @@ const MAX_LINE: u64 = 16 * 1024;
 /// Recipients of one message (RFC 5321 section 4.5.3.1.8).
 const MAX_RECIPIENTS: usize = 100;
 /// How long a silent sender is waited for.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Starts to listen on a free port of the loopback; returns the address. Ends when `stop` is cancelled.
 pub(super) async fn listen(

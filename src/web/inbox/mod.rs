@@ -6,8 +6,6 @@
 pub(crate) mod mailbox;
 pub(crate) mod message;
 
-use std::sync::Arc;
-
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -309,10 +307,6 @@ fn clock_text(state: &WebState) -> String {
     format!("{} in {place}", local.strftime("%A, %-d %B %Y, %H:%M:%S"))
 }
 
-fn inbox_of(state: &WebState) -> Result<Arc<Inbox>, Response> {
-    state.inbox.clone().ok_or_else(not_found)
-}
-
 fn not_found() -> Response {
     (StatusCode::NOT_FOUND, "There is no such mail.\n").into_response()
 }
@@ -366,9 +360,8 @@ struct Overview {
 }
 
 async fn overview(State(state): State<WebState>, Query(look): Query<Look>) -> Response {
-    let inbox = match inbox_of(&state) {
-        Ok(inbox) => inbox,
-        Err(answer) => return answer,
+    let Some(inbox) = state.inbox.clone() else {
+        return not_found();
     };
     let home = state.core.config.newsroom.zone();
     let (others, others_count) = inbox.list(
@@ -404,9 +397,8 @@ struct Live {
 }
 
 async fn live(State(state): State<WebState>) -> Response {
-    let inbox = match inbox_of(&state) {
-        Ok(inbox) => inbox,
-        Err(answer) => return answer,
+    let Some(inbox) = state.inbox.clone() else {
+        return not_found();
     };
     let home = state.core.config.newsroom.zone();
     let (others, _) = inbox.list(
@@ -457,9 +449,8 @@ struct Listing {
 }
 
 async fn list(State(state): State<WebState>, Query(search): Query<Search>) -> Response {
-    let inbox = match inbox_of(&state) {
-        Ok(inbox) => inbox,
-        Err(answer) => return answer,
+    let Some(inbox) = state.inbox.clone() else {
+        return not_found();
     };
     let home = state.core.config.newsroom.zone();
     let wanted = search.q.trim().to_lowercase();
@@ -525,9 +516,8 @@ async fn show(
     Path(id): Path<usize>,
     Query(look): Query<Look>,
 ) -> Response {
-    let inbox = match inbox_of(&state) {
-        Ok(inbox) => inbox,
-        Err(answer) => return answer,
+    let Some(inbox) = state.inbox.clone() else {
+        return not_found();
     };
     let Some((mail, bytes)) = find(&inbox, id) else {
         return not_found();
@@ -591,9 +581,8 @@ async fn show_html(
     Path(id): Path<usize>,
     Query(look): Query<Look>,
 ) -> Response {
-    let inbox = match inbox_of(&state) {
-        Ok(inbox) => inbox,
-        Err(answer) => return answer,
+    let Some(inbox) = state.inbox.clone() else {
+        return not_found();
     };
     let Some((_, bytes)) = find(&inbox, id) else {
         return not_found();
@@ -639,9 +628,8 @@ async fn show_text(
     Path(id): Path<usize>,
     Query(look): Query<Look>,
 ) -> Response {
-    let inbox = match inbox_of(&state) {
-        Ok(inbox) => inbox,
-        Err(answer) => return answer,
+    let Some(inbox) = state.inbox.clone() else {
+        return not_found();
     };
     let Some((_, bytes)) = find(&inbox, id) else {
         return not_found();
@@ -657,9 +645,8 @@ async fn show_source(
     Path(id): Path<usize>,
     Query(look): Query<Look>,
 ) -> Response {
-    let inbox = match inbox_of(&state) {
-        Ok(inbox) => inbox,
-        Err(answer) => return answer,
+    let Some(inbox) = state.inbox.clone() else {
+        return not_found();
     };
     let Some((_, bytes)) = find(&inbox, id) else {
         return not_found();
