@@ -11,6 +11,7 @@
 
 mod audience;
 mod demo;
+mod inbox;
 mod newsroom;
 mod sql;
 mod support;

@@ -51,6 +51,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         inbox,
         home: zone,
         is_silent: args.json,
+        interrupted: CancellationToken::new(),
     };
     stage.banner(&args, address)?;
     let code = match listener {
@@ -160,6 +161,8 @@ struct Stage {
     inbox: Arc<Inbox>,
     home: Zone,
     is_silent: bool,
+    /// Cancelled by Ctrl-C or SIGTERM while it serves.
+    interrupted: CancellationToken,
 }
 
 impl Stage {
@@ -254,7 +257,7 @@ impl Stage {
 
     /// Opens what is due, works on it, delivers, and tells. Returns whether anything was due.
     async fn morning(&self) -> anyhow::Result<bool> {
-        let (core, stop) = (&self.core, CancellationToken::new());
+        let core = &self.core;
         let before = delivery::store::get_total_sums(&core.db).await?;
         let seen = self.inbox.len();
         let began = core.clock.now();
@@ -265,9 +268,9 @@ impl Stage {
         let zones = self.tell_morning(began, &reports).await?;
         let wait = tokio::time::timeout(PATIENCE, async {
             loop {
-                delivery::drain(core, &stop).await?;
+                delivery::drain(core, &self.interrupted).await?;
                 let sums = delivery::store::get_total_sums(&core.db).await?;
-                if sums.open == 0 {
+                if sums.open == 0 || self.interrupted.is_cancelled() {
                     return anyhow::Ok(sums);
                 }
                 tokio::time::sleep(TICK).await;
@@ -380,13 +383,14 @@ impl Stage {
             Some(self.inbox.clone()),
         );
         let server = tokio::spawn(app.run(Some(listener), Role::Web, stop.clone()));
+        tokio::spawn(crate::cli::serve::cancel_on_signal(
+            self.interrupted.clone(),
+        ));
         self.begin(stopped_at).await?;
-        let interrupted = tokio::signal::ctrl_c();
-        tokio::pin!(interrupted);
         let mut remembered = self.core.clock.now();
         loop {
             tokio::select! {
-                done = &mut interrupted => { done?; break }
+                () = self.interrupted.cancelled() => break,
                 () = tokio::time::sleep(TICK) => {}
             }
             if server.is_finished() {
@@ -395,7 +399,7 @@ impl Stage {
             newsroom::release_due(&self.core).await?;
             if !self.morning().await? {
                 // Small mail: a confirmation that somebody waits for.
-                delivery::drain(&self.core, &CancellationToken::new()).await?;
+                delivery::drain(&self.core, &self.interrupted).await?;
             }
             let now = self.core.clock.now();
             if now.as_secs() - remembered.as_secs() >= 10 {
