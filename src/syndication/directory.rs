@@ -9,6 +9,7 @@ use crate::base::time::Timestamp;
 use crate::config::Config;
 use crate::db::Db;
 use crate::newsroom::store::{Filter, list_public};
+use crate::theme::Theme;
 
 /// All feeds by language and section. Tags are reached from their pages.
 #[derive(Clone, Debug, Serialize)]
@@ -68,35 +69,12 @@ pub struct Newest {
     pub at: Timestamp,
 }
 
-/// A language's name in itself.
-fn language_name(language: &Language) -> String {
-    match language.as_str() {
-        "kk" => "Қазақша",
-        "ru" => "Русский",
-        "en" => "English",
-        "de" => "Deutsch",
-        "fr" => "Français",
-        "es" => "Español",
-        "it" => "Italiano",
-        "pl" => "Polski",
-        "cs" => "Čeština",
-        "sk" => "Slovenčina",
-        "tr" => "Türkçe",
-        "uz" => "Oʻzbekcha",
-        "ky" => "Кыргызча",
-        "uk" => "Українська",
-        "zh" => "中文",
-        "ar" => "العربية",
-        other => other,
-    }
-    .to_owned()
-}
-
 /// Puts the list together. In a language that is not the newsroom's own only sections with articles are named.
 pub(super) async fn gather(
     db: &Db,
     config: &Config,
     catalogue: &Catalogue,
+    theme: &Theme,
     began_at: Timestamp,
 ) -> crate::db::Result<Directory> {
     let mut updated = began_at;
@@ -145,7 +123,7 @@ pub(super) async fn gather(
             }
         }
         groups.push(Group {
-            name: language_name(language),
+            name: theme.language_name(language),
             language: language.clone(),
             entries,
         });

@@ -148,6 +148,10 @@ fn filled(text: &str) -> Option<XmlText> {
     Some(XmlText::line(text)).filter(|t| !t.as_str().is_empty())
 }
 
+fn is_web(address: &str) -> bool {
+    address.starts_with("https://") || address.starts_with("http://")
+}
+
 impl Document {
     /// Puts a feed together; `latest` is what its language calls the latest news.
     pub fn new(config: &Config, scope: &Scope, material: &Material, latest: &str) -> Self {
@@ -296,7 +300,7 @@ impl Item {
                 .canonical_url
                 .as_deref()
                 .map(uri)
-                .filter(|origin| *origin != link)
+                .filter(|origin| *origin != link && is_web(origin))
                 .and_then(|origin| filled(&origin)),
             link: line(&link),
             title,
@@ -308,9 +312,11 @@ impl Item {
             author: article.byline.as_deref().and_then(filled),
             categories,
             image,
+            // An archive that was read from a file has no address that means anything to others.
             source: article
                 .source
                 .as_ref()
+                .filter(|(_, url)| is_web(url))
                 .map(|(title, url)| (line(title), line(&uri(url)))),
             alternates,
         }

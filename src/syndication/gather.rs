@@ -1,5 +1,7 @@
 //! Reads what a feed needs in one snapshot.
 
+use std::time::Duration;
+
 use super::catalogue::Catalogue;
 use super::document::Material;
 use super::feed::Scope;
@@ -9,7 +11,7 @@ use crate::db::{Db, Result};
 use crate::newsroom::store as newsroom;
 
 /// How often a reading may be overtaken by releases before it is given up.
-const TRIES: usize = 8;
+const TRIES: u32 = 8;
 
 /// Reads the material of a feed, or `None` if releases overtook every try.
 ///
@@ -22,7 +24,10 @@ pub async fn gather(
     scope: &Scope,
     began_at: Timestamp,
 ) -> Result<Option<Material>> {
-    for _ in 0..TRIES {
+    for tried in 0..TRIES {
+        if tried > 0 {
+            tokio::time::sleep(Duration::from_millis(5 << tried)).await;
+        }
         let head = newsroom::get_head(db).await?;
         let material = read(db, config, catalogue, scope, began_at, head).await?;
         if newsroom::get_head(db).await? == head {

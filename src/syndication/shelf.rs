@@ -539,8 +539,14 @@ impl Shelf {
             return Ok(listing);
         }
         let config = &self.core.config;
-        let directory =
-            directory::gather(&self.core.db, config, &state.catalogue, state.began_at).await?;
+        let directory = directory::gather(
+            &self.core.db,
+            config,
+            &state.catalogue,
+            &self.theme,
+            state.began_at,
+        )
+        .await?;
         let bytes = opml::write(&directory, &config.newsroom.zone()).map_err(|error| {
             ShelfError::Broken {
                 feed: "feeds.opml".to_owned(),
