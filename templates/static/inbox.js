@@ -26,7 +26,7 @@
   const show = (phone) => {
     const place = document.querySelector(`[data-zone="${phone.zone}"]`);
     if (!place) return;
-    set(place.querySelector(".arrived"), `${phone.arrived} of ${phone.people} people today`);
+    set(place.querySelector(".arrived"), phone.count);
     set(place.querySelector(".local"), phone.clock);
     set(place.querySelector(".until"), phone.wait || "Nothing new for this person today");
     fill(place.querySelector(".newest"), phone.newest, false);
@@ -45,7 +45,7 @@
       if (answer.ok) {
         const state = await answer.json();
         set(document.getElementById("clock"), state.clock);
-        set(document.getElementById("arrived"), String(state.arrived));
+        set(document.getElementById("arrived"), state.arrived);
         state.phones.forEach(show);
         fill(document.getElementById("others"), state.others, true);
         const none = document.querySelector(".typed .none");

@@ -143,7 +143,8 @@ async fn mail_is_found_by_address_and_by_place() {
     }
     let state = get(&app, Some(mails), "/inbox/state").await;
     let state: serde_json::Value = serde_json::from_str(&state.body).unwrap();
-    assert_eq!(state["arrived"], 2);
+    assert_eq!(state["arrived"], "2");
+    assert_eq!(state["phones"][0]["count"], "1 of 1 people today");
     assert_eq!(state["phones"][0]["mail"], 1);
     assert_eq!(state["phones"][1]["wait"], "08:00 there in 5 h");
     assert_eq!(state["others"][0]["recipient"], "me@example.org");

@@ -176,8 +176,8 @@ struct Phone {
     /// The newest mail of its owner; 0 is none.
     mail: usize,
     subject: String,
-    arrived: usize,
-    people: usize,
+    /// `1,175 of 1,188 people today`
+    count: String,
     newest: Vec<Row>,
 }
 
@@ -197,6 +197,11 @@ struct Row {
 /// A value as it stands behind `=` in an address.
 fn in_query(value: &str) -> String {
     url::form_urlencoded::byte_serialize(value.as_bytes()).collect()
+}
+
+/// A count as the inbox writes it, in English.
+fn grouped(count: usize) -> String {
+    crate::theme::number(count as i64, &Language::guess("English"))
 }
 
 fn place(zone: Option<&str>) -> &'static str {
@@ -271,8 +276,11 @@ fn phones(inbox: &Inbox, now: Timestamp) -> Vec<Phone> {
                     .first()
                     .map(|mail| mail.subject.clone())
                     .unwrap_or_default(),
-                arrived,
-                people: directory.count(name),
+                count: format!(
+                    "{} of {} people today",
+                    grouped(arrived),
+                    grouped(directory.count(name))
+                ),
                 newest: newest.iter().map(|mail| row(inbox, &zone, mail)).collect(),
             }
         })
@@ -284,7 +292,7 @@ fn phones(inbox: &Inbox, now: Timestamp) -> Vec<Phone> {
 struct Head {
     newsroom: String,
     clock: String,
-    arrived: usize,
+    arrived: String,
     front: String,
 }
 
@@ -294,7 +302,7 @@ fn page_head(state: &WebState, inbox: &Inbox) -> Head {
     Head {
         newsroom: newsroom.names.get(language).to_owned(),
         clock: clock_text(state),
-        arrived: inbox.len(),
+        arrived: grouped(inbox.len()),
         front: format!("/{language}/"),
     }
 }
@@ -391,7 +399,7 @@ async fn overview(State(state): State<WebState>, Query(look): Query<Look>) -> Re
 #[derive(Serialize)]
 struct Live {
     clock: String,
-    arrived: usize,
+    arrived: String,
     phones: Vec<Phone>,
     others: Vec<Row>,
 }
@@ -408,7 +416,7 @@ async fn live(State(state): State<WebState>) -> Response {
     );
     let answer = Live {
         clock: clock_text(&state),
-        arrived: inbox.len(),
+        arrived: grouped(inbox.len()),
         phones: phones(&inbox, state.core.clock.now()),
         others: others.iter().map(|mail| row(&inbox, &home, mail)).collect(),
     };
