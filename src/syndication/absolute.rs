@@ -164,8 +164,6 @@ fn copy_tag<'a>(
                 .unwrap_or(value.len());
             value.split_at(end)
         };
-        // A quote inside a bare value would end the one we put around it.
-        let quote = quote.unwrap_or(if value.contains('"') { '\'' } else { '"' });
         let made = match name.as_str() {
             "href" | "src" | "poster" | "background" | "cite" | "longdesc" | "data" => {
                 place.absolute(value)
@@ -176,6 +174,11 @@ fn copy_tag<'a>(
         if tag == "img" && name == "src" {
             images.push(made.replace("&amp;", "&"));
         }
+        // A quote inside a bare value would end the one we put around it.
+        let (quote, made) = match quote {
+            Some(quote) => (quote, made),
+            None => ('"', made.replace('"', "&quot;")),
+        };
         out.push('=');
         out.push(quote);
         out.push_str(&made);
@@ -267,6 +270,10 @@ mod tests {
             (
                 r#"<blockquote cite="/q"><table background="/b.png"></table></blockquote>"#,
                 r#"<blockquote cite="https://news.example.kz/q"><table background="https://news.example.kz/b.png"></table></blockquote>"#,
+            ),
+            (
+                "<a title=it's\"x href=/y>",
+                "<a title=\"it's&quot;x\" href=\"https://news.example.kz/y\">",
             ),
             (
                 "1 < 2 <!-- <img src=\"/a\"> --> <p>/x</p>",
