@@ -43,6 +43,7 @@ both_engines!(
     guesses_lead_to_the_feed,
     the_list_names_every_language_and_section,
     a_cold_feed_is_built_once_for_many_readers,
+    a_follower_builds_ahead_of_readers,
 );
 
 fn language(tag: &str) -> Language {
@@ -837,6 +838,43 @@ async fn a_cold_feed_is_built_once_for_many_readers(engine: Engine) {
     }
     // One build makes one set of validators: each reader holds the very same.
     assert!(heads.iter().all(|head| Arc::ptr_eq(head, &heads[0])));
+}
+
+async fn a_follower_builds_ahead_of_readers(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    seed(&app).await;
+    let shelf = shelf(&app.core);
+    let before = head_of(&shelf, "/kk/feed.rss").await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    let follower = {
+        let (shelf, stop) = (shelf.clone(), stop.clone());
+        tokio::spawn(async move { shelf.follow(stop).await })
+    };
+    // Another process publishes: its bell does not ring here, so the poll has to find it.
+    let mut elsewhere = app.core.clone();
+    elsewhere.bells = Arc::default();
+    newsroom::publish(&elsewhere, draft("kk", "Басқа үдерістен келген хабар"))
+        .await
+        .unwrap();
+    let built = async {
+        loop {
+            let row = store::find_row(&app.core.db, "kk/feed.rss").await.unwrap();
+            if let Some(row) = row.filter(|row| row.etag != before.stem) {
+                return row;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let row = tokio::time::timeout(std::time::Duration::from_secs(20), built)
+        .await
+        .expect("nothing was built");
+    // The row was there before anybody asked; now the bytes come from memory.
+    assert_eq!(head_of(&shelf, "/kk/feed.rss").await.stem, row.etag);
+    stop.cancel();
+    follower.await.unwrap();
+    app.core.db.close().await;
+    let text = text_of(&shelf, "/kk/feed.rss").await;
+    assert!(text.contains("Басқа үдерістен келген хабар"));
 }
 
 // ---- pure ----
