@@ -144,11 +144,7 @@ fn parse(file: &str, source: String) -> Result<FluentResource, ThemeError> {
     FluentResource::try_new(source).map_err(|(resource, errors)| {
         let source = resource.source();
         let at = errors.first().map_or(0, |e| e.pos.start.min(source.len()));
-        let line = source.as_bytes()[..at]
-            .iter()
-            .filter(|b| **b == b'\n')
-            .count()
-            + 1;
+        let line = source[..at].matches('\n').count() + 1;
         let what = errors.first().map_or_else(String::new, ToString::to_string);
         ThemeError::Strings(format!("{file}, line {line}: {what}"))
     })

@@ -108,11 +108,7 @@ fn keys_of(source: &str) -> impl Iterator<Item = (usize, &str)> {
         // `t('a-' ~ x)` is made while rendering; only whole keys can be checked here.
         let after = rest[1 + key.len() + 1..].trim_start().chars().next()?;
         (matches!(after, ',' | ')')).then(|| {
-            let line = source.as_bytes()[..at]
-                .iter()
-                .filter(|b| **b == b'\n')
-                .count()
-                + 1;
+            let line = source[..at].matches('\n').count() + 1;
             (line, key)
         })
     })

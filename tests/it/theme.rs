@@ -43,7 +43,7 @@ fn messages(tag: &str) -> BTreeMap<String, String> {
             .split_once(" = ")
             .filter(|_| !line.starts_with([' ', '}']))
         {
-            last = key.to_owned();
+            key.clone_into(&mut last);
             assert!(
                 found.insert(last.clone(), text.to_owned()).is_none(),
                 "{tag}: {key} stands twice"
