@@ -12,6 +12,7 @@
 mod audience;
 mod demo;
 mod inbox;
+mod delivery;
 mod newsroom;
 mod sql;
 mod support;
