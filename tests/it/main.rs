@@ -10,9 +10,9 @@
 )]
 
 mod audience;
+mod delivery;
 mod demo;
 mod inbox;
-mod delivery;
 mod newsroom;
 mod sql;
 mod support;
