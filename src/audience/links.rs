@@ -54,6 +54,7 @@ pub(super) async fn show(core: &Core, record: &Record) -> Result<Preferences, Au
     };
     Ok(Preferences {
         uid: record.uid.clone(),
+        link_epoch: record.link_epoch,
         masked_address: mask(record.address.as_deref()),
         interface: wishes
             .languages

@@ -172,6 +172,8 @@ pub struct SignUp {
 pub struct Preferences {
     /// Uid of the subscription.
     pub uid: String,
+    /// The subscriber's epoch, for links made on the spot.
+    pub link_epoch: i64,
     /// Address with most letters hidden.
     pub masked_address: String,
     /// Newsletter.

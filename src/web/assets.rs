@@ -6,14 +6,15 @@ use std::sync::OnceLock;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 use sha2::{Digest, Sha256};
 
 use super::WebState;
 use super::error::WebError;
+use super::protect::matches;
 use crate::base::token::hex;
 use crate::config::Config;
 
@@ -38,13 +39,20 @@ fn hashes() -> &'static BTreeMap<String, String> {
 
 /// The path of a file with its hash, e.g. `/static/site.css?v=0a1b…`. The style sheet's also names the accent colour.
 pub fn address(name: &str, config: &Config) -> String {
-    let hash = hashes().get(name).map_or("0", String::as_str);
     if name.ends_with(".css") {
+        // It names fonts by their hashes, so it is another one when any file is.
+        let all: String = hashes().values().map(String::as_str).collect();
+        let hash = &hex(&Sha256::digest(all.as_bytes()))[..12];
         let accent = config.newsroom.accent.trim_start_matches('#');
         format!("/static/{name}?v={hash}-{accent}")
     } else {
-        format!("/static/{name}?v={hash}")
+        hashed(name)
     }
+}
+
+fn hashed(name: &str) -> String {
+    let hash = hashes().get(name).map_or("0", String::as_str);
+    format!("/static/{name}?v={hash}")
 }
 
 /// Routes of files.
@@ -95,7 +103,8 @@ async fn file(
     } else {
         stored.data.into_owned()
     };
-    let tag = format!("\"{}\"", &hex(&Sha256::digest(&body))[..32]);
+    // Weak: text travels plain and compressed.
+    let tag = format!("W/\"{}\"", &hex(&Sha256::digest(&body))[..32]);
     let mut response = Response::new(Body::from(body));
     let out = response.headers_mut();
     out.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -109,15 +118,27 @@ async fn file(
         "public, max-age=3600"
     };
     out.insert(CACHE_CONTROL, HeaderValue::from_static(keep));
-    let _ = headers;
+    let has_it = headers
+        .get(IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|known| matches(known, &tag));
+    if has_it {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        *response.body_mut() = Body::empty();
+    }
     Ok(response)
 }
 
-/// Puts the accent of the settings into the style sheet.
+/// Puts the accent of the settings and the fonts' hashes into the style sheet.
 fn colour(css: &str, accent: &str) -> String {
     let (light, dark) = accents(accent);
-    css.replace("--accent: #0a7a6e", &format!("--accent: {light}"))
-        .replace("--accent: #4db8a8", &format!("--accent: {dark}"))
+    let mut css = css
+        .replace("--accent: #0a7a6e", &format!("--accent: {light}"))
+        .replace("--accent: #4db8a8", &format!("--accent: {dark}"));
+    for font in hashes().keys().filter(|name| name.ends_with(".woff2")) {
+        css = css.replace(&format!("/static/{font}\""), &format!("{}\"", hashed(font)));
+    }
+    css
 }
 
 /// The accent for a light and for a dark ground: darkened or lightened until text in it holds 4.5:1 (WCAG 2.2, 1.4.3).

@@ -149,14 +149,17 @@ fn page(
     let shell = Shell::new(state, language, |code| format!("/{code}/")).private();
     let say = |key: &str, args: &[(&str, Arg<'_>)]| state.theme.text(&shell.interface, key, args);
     let (title, sentence) = match problem {
-        Problem::NotFound => (say("not-found", &[]), say("not-found-advice", &[])),
-        Problem::BadRequest => (say("bad-request", &[]), say("bad-request-advice", &[])),
-        Problem::ForeignForm => (say("foreign-form", &[]), say("foreign-form-advice", &[])),
+        Problem::NotFound => (say("page-not-found", &[]), say("page-not-found-help", &[])),
+        Problem::BadRequest => (say("error", &[]), say("form-incomplete", &[])),
+        Problem::ForeignForm => (say("error", &[]), say("foreign-form", &[])),
         Problem::TooMany(minutes) => (
-            say("too-many", &[]),
-            say("too-many-advice", &[("n", Arg::Number(minutes.max(1)))]),
+            say("too-many-title", &[]),
+            say("too-many-requests", &[("n", Arg::Number(minutes.max(1)))]),
         ),
-        Problem::Broken => (say("broken", &[]), say("broken-advice", &[])),
+        Problem::Broken => (
+            say("something-broke-title", &[]),
+            say("something-broke", &[]),
+        ),
     };
     let mut response = render_with_status(
         state,

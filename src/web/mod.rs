@@ -5,18 +5,32 @@
 //! pages do not use.
 
 pub mod assets;
+pub mod client;
 pub mod error;
 pub mod feeds;
 pub mod inbox;
 pub mod media;
+mod protect;
 pub mod shell;
 pub mod site;
 pub mod subscribe;
 pub mod views;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Extensions, HeaderMap, StatusCode, Version};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+use tower_http::trace::{DefaultOnFailure, DefaultOnResponse, TraceLayer};
+use tracing::Level;
 
 use crate::syndication::shelf::Shelf;
 use crate::theme::Theme;
@@ -39,6 +53,11 @@ pub struct WebState {
     pub inbox: Option<Arc<inbox::Inbox>>,
 }
 
+/// How long an answer may take.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// The longest body that is read; a form has some hundred bytes.
+const BODY_LIMIT: usize = 64 * 1024;
+
 /// Everything that is served.
 pub fn router(state: WebState) -> Router {
     let mut all = Router::new()
@@ -50,5 +69,59 @@ pub fn router(state: WebState) -> Router {
     if state.inbox.is_some() {
         all = all.merge(inbox::routes());
     }
-    all.with_state(state)
+    // The last layer is the outermost.
+    all.fallback(|| async { error::WebError::NotFound })
+        .layer(from_fn(protect::conditional))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .layer(from_fn_with_state(state.clone(), protect::forms))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            DEADLINE,
+        ))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(state.clone(), error::pages))
+        .layer(CompressionLayer::new().gzip(true).compress_when(is_text))
+        .layer(from_fn(protect::kazakh))
+        .layer(from_fn(protect::headers))
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(|request: &Request| {
+                    let matched = request.extensions().get::<MatchedPath>();
+                    tracing::info_span!(
+                        "http",
+                        method = %request.method(),
+                        path = %protect::loggable(request.uri().path(), matched),
+                    )
+                })
+                .on_response(DefaultOnResponse::new().level(Level::DEBUG))
+                .on_failure(DefaultOnFailure::new().level(Level::WARN)),
+        )
+        .with_state(state)
+}
+
+/// What is worth compressing here: our own text. Feeds bring their own codings, pictures and fonts have theirs inside.
+fn is_text(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .map_or(&b""[..], axum::http::HeaderValue::as_bytes);
+    [
+        &b"text/html"[..],
+        b"text/css",
+        b"text/javascript",
+        b"image/svg+xml",
+    ]
+    .iter()
+    .any(|text| kind.starts_with(text))
+}
+
+/// The cause goes to the log, the reader gets the page of a 500.
+fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
+    let text = cause
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| cause.downcast_ref::<&str>().copied())
+        .unwrap_or("of unknown cause");
+    tracing::error!(cause = text, "a handler panicked");
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }

@@ -13,7 +13,15 @@ use super::error::WebError;
 use super::{WebState, assets};
 use crate::base::language::Language;
 use crate::base::token::hex;
+use crate::config::Config;
+use crate::syndication::{self, Topic, discovery};
 use crate::theme::dates;
+
+/// What Cyrillic pages need before anything can be read.
+const FONTS: [&str; 2] = [
+    "fonts/noto-serif-cyrillic-400.woff2",
+    "fonts/noto-serif-cyrillic-700.woff2",
+];
 
 /// What is around a page. Built by [`Shell::new`]; pages set what is theirs.
 #[derive(Clone, Debug, Serialize)]
@@ -143,6 +151,23 @@ pub struct Card {
     pub modified: Option<String>,
 }
 
+impl Card {
+    /// A page that is no story.
+    pub fn website(title: String, description: String) -> Self {
+        Self {
+            kind: "website",
+            title,
+            description,
+            image: None,
+            image_width: None,
+            image_height: None,
+            image_alt: String::new(),
+            published: None,
+            modified: None,
+        }
+    }
+}
+
 /// A line of the imprint.
 #[derive(Clone, Debug, Serialize)]
 pub struct OperatorLine {
@@ -233,7 +258,7 @@ impl Shell {
                 })
                 .collect(),
             section: None,
-            feeds: Vec::new(),
+            feeds: feed_links(discovery(config, lang, None)),
             canonical: Some(config.server.absolute(&path_in(lang))),
             alternates: Vec::new(),
             card: None,
@@ -244,7 +269,11 @@ impl Shell {
             css: assets::address("site.css", config),
             script: assets::address("site.js", config),
             icon: assets::address("icon.svg", config),
-            fonts: Vec::new(),
+            fonts: FONTS
+                .iter()
+                .filter(|_| matches!(interface.primary(), "kk" | "ru"))
+                .map(|name| assets::address(name, config))
+                .collect(),
             accent: assets::accents(&newsroom.accent),
             has_newsletter: !config.newsletters.is_empty(),
             has_inbox: state.inbox.is_some(),
@@ -261,6 +290,23 @@ impl Shell {
         shell
     }
 
+    /// Says that the page is there in every language of the newsroom.
+    pub fn alternates_of_all_languages(&mut self) {
+        self.alternates = self
+            .languages
+            .iter()
+            .map(|language| Alternate {
+                code: language.code.clone(),
+                href: format!("{}{}", self.base_url, language.href),
+            })
+            .collect();
+    }
+
+    /// The page is about a section or a tag: its feeds come first.
+    pub fn set_topic(&mut self, config: &Config, topic: Topic<'_>) {
+        self.feeds = feed_links(discovery(config, &self.lang, Some(topic)));
+    }
+
     /// A page for one person behind a token: no canonical address, no switch that would carry the token along, no search engine.
     #[must_use]
     pub fn private(mut self) -> Self {
@@ -268,6 +314,17 @@ impl Shell {
         self.is_private = true;
         self
     }
+}
+
+fn feed_links(found: Vec<syndication::FeedLink>) -> Vec<FeedLink> {
+    found
+        .into_iter()
+        .map(|link| FeedLink {
+            title: link.title,
+            href: link.href,
+            media_type: link.media_type.to_owned(),
+        })
+        .collect()
 }
 
 /// What a template is given: the shell as `page`, everything else by its name.

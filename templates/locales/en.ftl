@@ -239,7 +239,7 @@ feed-format = Format: { $format }
 ## Errors
 error = Error
 page-not-found = Page not found
-page-not-found-help = The link may be old or mistyped. Try a search:
+page-not-found-help = The link may be old or mistyped.
 something-broke-title = Something broke on our side
 something-broke = Something broke on our side. Try again later.
 under-repair-title = We are being repaired

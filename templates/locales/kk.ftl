@@ -226,7 +226,7 @@ feed-format = Пішімі: { $format }
 ## Errors
 error = Қате
 page-not-found = Бет табылмады
-page-not-found-help = Сілтеме ескірген немесе қате терілген болуы мүмкін. Іздеп көріңіз:
+page-not-found-help = Сілтеме ескірген немесе қате терілген болуы мүмкін.
 something-broke-title = Бізде ақау шықты
 something-broke = Бізде ақау шықты. Кейінірек қайталап көріңіз.
 under-repair-title = Жөндеу жүріп жатыр

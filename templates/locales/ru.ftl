@@ -245,7 +245,7 @@ feed-format = Формат: { $format }
 ## Errors
 error = Ошибка
 page-not-found = Страница не найдена
-page-not-found-help = Возможно, ссылка устарела или набрана с ошибкой. Попробуйте поиск:
+page-not-found-help = Возможно, ссылка устарела или набрана с ошибкой.
 something-broke-title = У нас неполадка
 something-broke = У нас неполадка. Попробуйте позже.
 under-repair-title = Идут технические работы

@@ -10,7 +10,6 @@
 )]
 
 mod audience;
-mod delivery;
 mod demo;
 mod inbox;
 mod newsroom;

@@ -1,11 +1,12 @@
 //! The newsroom's only SQL: `read` (articles as they are shown), `feeds` (what feeds ask beyond them), `taxonomy`, `log` (the release log and its head), `write`
-//! (articles as they change), `sources`, `media`.
+//! (articles as they change), `neighbours`, `sources`, `media`.
 //!
 //! Lists of text are sorted here and not by the engines, whose collations differ.
 
 mod feeds;
 mod log;
 mod media;
+mod neighbours;
 mod read;
 mod sources;
 mod taxonomy;
@@ -18,6 +19,7 @@ pub use log::{
 };
 pub(super) use media::insert_media;
 pub use media::{add_views, find_media, list_views};
+pub use neighbours::find_neighbours;
 pub use read::{
     Filter, count_public, find_article_by_slug, find_article_by_uid, list_articles, list_public,
     list_translations,

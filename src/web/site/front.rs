@@ -1,0 +1,138 @@
+//! The front page: the lead, what is newest, then section by section.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde::Serialize;
+
+use super::card::{StoryCard, cards, section_link};
+use super::known_language;
+use crate::newsroom::store::{self, Filter};
+use crate::newsroom::{Article, Importance};
+use crate::web::WebState;
+use crate::web::error::WebError;
+use crate::web::shell::{Card, NavLink, Shell, render};
+
+/// Stories looked through for the lead and the rail.
+const NEWEST: i64 = 40;
+/// Stories beside the lead.
+const RAIL: usize = 5;
+/// Stories under one section's name.
+const IN_SECTION: usize = 5;
+/// A lead older than that many milliseconds against the newest story leads no more.
+const LEAD_AGE: i64 = 3 * 24 * 3600 * 1000;
+
+#[derive(Serialize)]
+struct Front {
+    lead: Option<StoryCard>,
+    rail: Vec<StoryCard>,
+    blocks: Vec<Block>,
+}
+
+/// Stories under one section's name.
+#[derive(Serialize)]
+struct Block {
+    /// None for stories without a section.
+    section: Option<NavLink>,
+    first: StoryCard,
+    rest: Vec<StoryCard>,
+}
+
+/// `GET /{lang}/`
+pub(super) async fn page(
+    State(state): State<WebState>,
+    Path(lang): Path<String>,
+) -> Result<Response, WebError> {
+    let lang = known_language(&state, &lang).await?;
+    let db = &state.core.db;
+    let sections = store::list_sections(db).await?;
+    let of = |section_id| Filter {
+        language: Some(lang.clone()),
+        section_id,
+        tag_id: None,
+    };
+    let newest = store::list_public(db, &of(None), 0, NEWEST).await?;
+    let lead = find_lead(&newest);
+    let mut shown: Vec<i64> = lead.iter().map(|article| article.id).collect();
+    let rail: Vec<Article> = newest
+        .iter()
+        .filter(|article| !shown.contains(&article.id))
+        .take(RAIL)
+        .cloned()
+        .collect();
+    shown.extend(rail.iter().map(|article| article.id));
+
+    let interface = state.theme.interface(&lang);
+    let mut blocks = Vec::new();
+    for section in &sections {
+        let wanted = (IN_SECTION + shown.len()) as i64;
+        let articles = store::list_public(db, &of(Some(section.id)), 0, wanted).await?;
+        let left: Vec<Article> = articles
+            .into_iter()
+            .filter(|article| !shown.contains(&article.id))
+            .take(IN_SECTION)
+            .collect();
+        let link = section_link(section, &lang, &interface);
+        blocks.extend(block(&state, &lang, &sections, Some(link), &left).await?);
+    }
+    let loose: Vec<Article> = newest
+        .iter()
+        .filter(|article| article.section_id.is_none() && !shown.contains(&article.id))
+        .take(IN_SECTION * 2)
+        .cloned()
+        .collect();
+    blocks.extend(block(&state, &lang, &sections, None, &loose).await?);
+
+    let mut shell = Shell::new(&state, &lang, |code| format!("/{code}/"));
+    shell.alternates_of_all_languages();
+    let description = if shell.description.is_empty() {
+        shell.newsroom.clone()
+    } else {
+        shell.description.clone()
+    };
+    shell.card = Some(Card::website(shell.newsroom.clone(), description));
+    let lead: Vec<Article> = lead.cloned().into_iter().collect();
+    let lead = cards(&state, &lang, &sections, &lead).await?.pop();
+    let rail = cards(&state, &lang, &sections, &rail).await?;
+    render(
+        &state,
+        &shell,
+        "web/front.html",
+        Front { lead, rail, blocks },
+    )
+}
+
+async fn block(
+    state: &WebState,
+    lang: &crate::base::language::Language,
+    sections: &[crate::newsroom::Section],
+    section: Option<NavLink>,
+    articles: &[Article],
+) -> Result<Option<Block>, WebError> {
+    let mut stories = cards(state, lang, sections, articles).await?;
+    if stories.is_empty() {
+        return Ok(None);
+    }
+    let first = stories.remove(0);
+    Ok(Some(Block {
+        section,
+        first,
+        rest: stories,
+    }))
+}
+
+/// The newest story the editors marked as lead, unless it is old; else the newest that is more than a brief.
+fn find_lead(newest: &[Article]) -> Option<&Article> {
+    let first = newest.first()?;
+    newest
+        .iter()
+        .find(|article| {
+            article.importance == Importance::Lead
+                && first.published_at().as_millis() - article.published_at().as_millis() <= LEAD_AGE
+        })
+        .or_else(|| {
+            newest
+                .iter()
+                .find(|article| article.importance != Importance::Brief)
+        })
+        .or(Some(first))
+}
