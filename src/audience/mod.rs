@@ -25,7 +25,7 @@ pub use confirm::{confirm, peek_confirmation};
 pub use leave::{leave, peek_leaving, rejoin};
 pub use links::CONFIRM_DAYS;
 pub(crate) use links::mask;
-pub use newsletters::{list_newsletters, sync_newsletters};
+pub use newsletters::{find_offered, list_newsletters, sync_newsletters};
 pub use preferences::{get_preferences, save_preferences};
 pub use selection::{Choice, Selection};
 pub use sign_up::{resend_link, sign_up};

@@ -49,10 +49,7 @@ pub async fn list_newsletters(core: &Core) -> Result<Vec<Newsletter>, AudienceEr
 }
 
 /// The newsletter of that slug, or the first one: only what the settings offer can be joined.
-pub(super) async fn find_offered(
-    core: &Core,
-    slug: Option<&str>,
-) -> Result<Newsletter, AudienceError> {
+pub async fn find_offered(core: &Core, slug: Option<&str>) -> Result<Newsletter, AudienceError> {
     let offered = list_newsletters(core).await?;
     let names: Vec<String> = offered.iter().map(|n| n.slug.clone()).collect();
     offered

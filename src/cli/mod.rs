@@ -2,6 +2,8 @@
 
 mod deliver;
 mod demo;
+mod digest;
+mod report;
 mod serve;
 mod subscriber;
 mod verify;
@@ -50,6 +52,8 @@ enum Command {
     Migrate,
     /// Add subscribers, or list them.
     Subscriber(subscriber::Args),
+    /// See the next digest, or plan those that are due.
+    Digest(digest::Args),
     /// Send what is due and exit.
     Deliver(deliver::Args),
     /// Print what became of every delivery; fail if it does not add up.
@@ -61,7 +65,7 @@ enum Command {
 impl Command {
     /// Whether `--at` means anything to the command.
     const fn takes_at(&self) -> bool {
-        matches!(self, Self::Deliver(_))
+        matches!(self, Self::Digest(_) | Self::Deliver(_))
     }
 }
 
@@ -92,6 +96,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Subscriber(args) => subscriber::run(open(&cli.config, clock).await?, args).await,
+        Command::Digest(args) => digest::run(open(&cli.config, clock).await?, args).await,
         Command::Deliver(args) => deliver::run(open(&cli.config, clock).await?, args).await,
         Command::Verify(args) => verify::run(open(&cli.config, clock).await?, args).await,
     }

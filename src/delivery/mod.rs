@@ -8,6 +8,7 @@
 pub mod letter;
 mod mime;
 mod outcome;
+mod preview;
 mod provider;
 mod prune;
 mod session;
@@ -16,6 +17,7 @@ mod worker;
 mod writer;
 
 pub use letter::{LetterKind, NewDelivery, NewLetter};
+pub use preview::{Preview, preview};
 pub use provider::provider_of;
 pub use prune::prune;
 pub use store::{LetterSums, is_suppressed, suppress};

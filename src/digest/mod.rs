@@ -31,7 +31,7 @@ use crate::base::time::Timestamp;
 pub use check::check_runs;
 pub use open::{open_runs, recompute_slots};
 pub use page::{find_issue_view, find_latest_issue};
-pub use plan::work_runs;
+pub use plan::{count_open_runs, work_runs};
 pub use preview::{Reader, plan_dry, preview};
 pub use view::{GroupView, IssueView, ItemView};
 pub use withdraw::follow_withdrawals;
@@ -69,6 +69,8 @@ pub struct RunReport {
     pub due_at: Timestamp,
     /// How many distinct stories it mailed.
     pub stories: i64,
+    /// How many distinct digests that made, as far as this planner met them.
+    pub digests: i64,
     /// Per issue: languages in order as asked, e.g. `kk,ru`, the issue's own language, how many people, its subject.
     pub issues: Vec<RunIssue>,
     /// People who were mailed.

@@ -44,10 +44,16 @@ pub async fn work_runs(core: &Core, theme: &Theme) -> Result<Vec<RunReport>, Dig
     Ok(closed)
 }
 
+/// How many runs are open: after [`work_runs`], those that failed or that another planner is still at.
+pub async fn count_open_runs(core: &Core) -> Result<usize, DigestError> {
+    Ok(store::list_open_runs(&core.db).await?.len())
+}
+
 /// The people and stories a planner has met in a run, for its report.
 #[derive(Default)]
 pub(super) struct Tally {
     stories: BTreeSet<i64>,
+    contents: BTreeSet<Content>,
     issues: BTreeMap<(Vec<Language>, String), i64>,
 }
 
@@ -57,8 +63,11 @@ impl Tally {
             .issues
             .entry((languages.to_vec(), subject.to_owned()))
             .or_default() += 1;
-        self.stories
-            .extend(content.items.iter().map(|item| item.story_id));
+        if !self.contents.contains(content) {
+            self.contents.insert(content.clone());
+            self.stories
+                .extend(content.items.iter().map(|item| item.story_id));
+        }
     }
 
     pub(super) fn report(
@@ -84,6 +93,7 @@ impl Tally {
             local_date: run.local_date.to_string(),
             due_at: run.due_at,
             stories: self.stories.len() as i64,
+            digests: self.contents.len() as i64,
             issues,
             mailed,
             empty,

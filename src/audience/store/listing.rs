@@ -52,3 +52,30 @@ pub async fn list_people(db: &Db, after: (i64, i64), limit: i64) -> Result<Vec<L
          WHERE p.id >= $1 AND (p.id > $1 OR COALESCE(s.id, 0) > $2) ORDER BY p.id, s.id LIMIT $3")
         .bind(after.0).bind(after.1).bind(limit).fetch_all(c).await)
 }
+
+/// A subscription as a preview of its next digest needs it.
+#[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
+pub struct Reading {
+    /// `pending`, `active`, `paused` or `left`.
+    pub state: String,
+    /// Row of the selection.
+    pub selection_id: i64,
+    /// Row of the slot.
+    pub slot_id: i64,
+    /// The last release the person was served.
+    pub read_to: i64,
+    /// Text part only.
+    pub text_only: bool,
+}
+
+/// The subscription to a newsletter of the person with that address (by its key).
+pub async fn find_reading(
+    db: &Db,
+    newsletter_id: i64,
+    address_key: &str,
+) -> Result<Option<Reading>> {
+    on_db!(db, c => sqlx::query_as(
+        "SELECT s.state, s.selection_id, s.slot_id, s.read_to, s.text_only FROM subscription s \
+         JOIN subscriber p ON p.id = s.subscriber_id WHERE p.address_key = $1 AND s.newsletter_id = $2")
+        .bind(address_key).bind(newsletter_id).fetch_optional(c).await)
+}

@@ -14,7 +14,7 @@ mod subscription;
 
 pub(super) use bulk::*;
 pub(super) use consent::*;
-pub use listing::{Listed, list_people};
+pub use listing::{Listed, Reading, find_reading, list_people};
 pub(super) use newsletter::{get_newsletter_in, upsert_newsletter};
 pub(super) use prune::*;
 pub(super) use run::ensure_selection;
