@@ -12,6 +12,7 @@
 mod audience;
 mod demo;
 mod inbox;
+mod month;
 mod newsroom;
 mod sql;
 mod support;
