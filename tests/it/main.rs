@@ -11,6 +11,7 @@
 
 mod audience;
 mod demo;
+mod digest_command;
 mod inbox;
 mod month;
 mod newsroom;
