@@ -34,6 +34,7 @@ pub async fn run(core: Core, args: Args) -> anyhow::Result<ExitCode> {
         findings.push(format!("the total does not add up: {}", equation(&total)));
     }
     findings.extend(store::list_contradictions(&core.db).await?);
+    findings.extend(crate::digest::check_runs(&core).await?);
     let is_right = findings.is_empty();
     if args.json {
         let issues: Vec<_> = letters

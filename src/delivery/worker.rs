@@ -252,6 +252,17 @@ impl Worker {
         let worker_id = self.id.load(Ordering::SeqCst);
         let mut rows: Vec<Claimed> = Vec::new();
         let mut tx = self.core.db.begin().await?;
+        if !registry::lock_worker(&mut tx, worker_id).await? {
+            // Nobody would look after rows that a dead worker takes.
+            tx.rollback().await?;
+            tracing::error!(
+                worker = worker_id,
+                "declared dead while alive: registering anew"
+            );
+            self.renounce().await;
+            self.tracker.bell.notify_one();
+            return Ok(moved + 1);
+        }
         for (lanes, mut room) in [(urgent, urgent_room), (other, other_room)] {
             // Round robin: each lane has its share, and another one is first the next time.
             let turn = self.turn.fetch_add(1, Ordering::SeqCst);

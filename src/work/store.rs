@@ -26,6 +26,18 @@ pub async fn renew_worker(tx: &mut Tx, id: i64, lease_until: Timestamp) -> Resul
         .bind(id).bind(lease_until).execute(c).await.map(|done| done.rows_affected() == 1))
 }
 
+const LOCK_WORKER_SQLITE: &str =
+    "SELECT EXISTS (SELECT 1 FROM worker WHERE id = $1 AND ended_at IS NULL)";
+/// FOR SHARE: whoever declares the worker dead waits, and then sees what it took.
+const LOCK_WORKER_POSTGRES: &str = "WITH mine AS (SELECT id FROM worker WHERE id = $1 AND ended_at IS NULL FOR SHARE) \
+     SELECT EXISTS (SELECT 1 FROM mine)";
+
+/// Whether a worker is alive, and stays so until this transaction ends: only then may it take work.
+pub async fn lock_worker(tx: &mut Tx, id: i64) -> Result<bool> {
+    let sql = tx.choose(LOCK_WORKER_SQLITE, LOCK_WORKER_POSTGRES);
+    on_tx!(tx, c => sqlx::query_scalar(sql).bind(id).fetch_one(c).await)
+}
+
 /// Workers whose lease ran out and who have not ended.
 pub async fn list_dead_workers(db: &Db, now: Timestamp) -> Result<Vec<i64>> {
     on_db!(db, c => sqlx::query_scalar("SELECT id FROM worker WHERE ended_at IS NULL AND lease_until < $1 ORDER BY id")

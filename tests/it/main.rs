@@ -10,9 +10,11 @@
 )]
 
 mod audience;
+mod delivery;
 mod demo;
 mod digest_command;
 mod inbox;
+mod kill;
 mod month;
 mod newsroom;
 mod sql;

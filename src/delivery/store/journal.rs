@@ -351,7 +351,8 @@ pub async fn store_outcome(
                 if *class == Class::Hard
                     && (reply.enhanced.is_some()
                         || (*is_at_recipient
-                            && was_refused_before(tx, key.id, *recipient_id, now).await?))
+                            && was_refused_before(tx, key.id, *recipient_id, address_hash, now)
+                                .await?))
                 {
                     let evidence = format!("delivery {}: {detail}", key.id);
                     super::suppress(
@@ -417,14 +418,15 @@ async fn was_refused_before(
     tx: &mut Tx,
     delivery_id: i64,
     recipient_id: i64,
+    address_hash: &str,
     now: Timestamp,
 ) -> Result<bool> {
     const DAY: i64 = 86_400_000;
     let midnight = Timestamp::from_millis(now.as_millis().div_euclid(DAY) * DAY);
     on_tx!(tx, c => sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM delivery WHERE recipient_id = $1 AND id <> $2 AND state = 'failed' AND class = 'hard' \
-         AND finished_at < $3)")
-        .bind(recipient_id).bind(delivery_id).bind(midnight).fetch_one(c).await)
+         AND finished_at < $3 AND address_hash = $4)")
+        .bind(recipient_id).bind(delivery_id).bind(midnight).bind(address_hash).fetch_one(c).await)
 }
 
 const EXPIRE_SQLITE: &str = "UPDATE delivery SET state = 'expired', class = COALESCE(class, 'late'), finished_at = $1 \
