@@ -7,6 +7,7 @@ pub mod config;
 pub mod db;
 pub mod delivery;
 pub mod digest;
+pub mod fetch;
 pub mod newsroom;
 pub mod scheduler;
 pub mod syndication;

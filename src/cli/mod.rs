@@ -1,8 +1,10 @@
 //! The command line: one file per command. `main` hands over here.
 
+mod article;
 mod deliver;
 mod demo;
 mod digest;
+mod import;
 mod report;
 mod serve;
 mod subscriber;
@@ -50,6 +52,10 @@ enum Command {
     Serve(serve::Args),
     /// Bring the database up to date and exit.
     Migrate,
+    /// Publish, correct, edit, withdraw and list articles.
+    Article(article::Args),
+    /// Bring in articles from elsewhere.
+    Import(import::Args),
     /// Add subscribers, or list them.
     Subscriber(subscriber::Args),
     /// See the next digest, or plan those that are due.
@@ -95,6 +101,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             println!("The database is up to date.");
             Ok(ExitCode::SUCCESS)
         }
+        Command::Article(args) => article::run(open(&cli.config, clock).await?, args).await,
+        Command::Import(args) => import::run(open(&cli.config, clock).await?, args).await,
         Command::Subscriber(args) => subscriber::run(open(&cli.config, clock).await?, args).await,
         Command::Digest(args) => digest::run(open(&cli.config, clock).await?, args).await,
         Command::Deliver(args) => deliver::run(open(&cli.config, clock).await?, args).await,

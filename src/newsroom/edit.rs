@@ -115,8 +115,9 @@ async fn apply(
             .canonical_url
             .as_deref()
             .and_then(|url| Url::parse(url).ok());
+        after.text.format = edit.format.unwrap_or(before.text.format);
         (after.text.body_source, after.text.body_html) =
-            check_body(body, before.text.format, base.as_ref())?;
+            check_body(body, after.text.format, base.as_ref())?;
         after.text.sanitizer = SANITIZER;
         // A summary that was made from the old body is made anew; one that was typed stays.
         if before.text.summary == summarise(&before.text.body_html) {

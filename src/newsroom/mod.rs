@@ -125,8 +125,10 @@ pub struct Edit {
     pub title: Option<String>,
     /// Summary.
     pub summary: Option<String>,
-    /// Body, in the format the article has.
+    /// Body, in the format the article has, unless `format` names another.
     pub body: Option<String>,
+    /// What the new body is written in, if that changes.
+    pub format: Option<BodyFormat>,
     /// Slug of the section.
     pub section: Option<String>,
     /// Byline.

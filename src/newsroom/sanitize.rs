@@ -337,9 +337,19 @@ pub fn resolve(url: &str, base: Option<&Url>) -> Option<String> {
         },
         Err(_) => return None,
     };
-    SCHEMES
-        .contains(&parsed.scheme())
+    (SCHEMES.contains(&parsed.scheme()) && parsed.host_str() != Some(NOWHERE_HOST))
         .then(|| parsed.to_string())
+}
+
+/// Of `.invalid` (RFC 2606 section 2), so that nobody has it.
+const NOWHERE_HOST: &str = "origin.invalid";
+
+/// The base of a text whose origin is not known: relative links against it are dropped, for they would lead to our host.
+pub fn nowhere() -> Url {
+    static NOWHERE: LazyLock<Url> = LazyLock::new(|| {
+        Url::parse(&format!("https://{NOWHERE_HOST}/")).expect("a constant address is well-formed")
+    });
+    NOWHERE.clone()
 }
 
 /// CommonMark with tables, footnotes, strikethrough and bare links; HTML inside it passes and meets the same allow-list.
@@ -438,6 +448,11 @@ mod tests {
                 None
             ),
             "<a href=\"/b\">1</a><a>2</a><a>3</a>"
+        );
+        assert_eq!(
+            sanitize("<a href=\"/b\">1</a><img src=\"/c.jpg\">", Some(&nowhere())),
+            "<a>1</a>",
+            "a path on somebody's host is not a path on ours"
         );
     }
 

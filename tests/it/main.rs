@@ -13,6 +13,7 @@ mod audience;
 mod delivery;
 mod demo;
 mod digest_command;
+mod import;
 mod inbox;
 mod kill;
 mod month;

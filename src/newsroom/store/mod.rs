@@ -22,11 +22,11 @@ pub use media::{add_views, find_media, list_views};
 pub use neighbours::find_neighbours;
 pub use read::{
     Filter, count_public, find_article_by_slug, find_article_by_uid, list_articles, list_public,
-    list_translations,
+    list_recent, list_translations,
 };
 pub(super) use sources::{
     NewSource, Origin, Source, find_source, insert_source, list_origins, mark_source_checked,
-    mark_source_imported,
+    mark_source_imported, update_origin_hash,
 };
 pub(super) use taxonomy::{
     close_section, find_section_id, insert_section, insert_tag, list_section_rows, update_section,
@@ -34,8 +34,8 @@ pub(super) use taxonomy::{
 pub use taxonomy::{list_languages, list_sections, list_tags};
 pub(super) use write::{
     Editable, NewArticle, Revision, Text, find_story, find_text, insert_article, insert_revision,
-    insert_slug, insert_story, is_guid_free, list_recent, lock_article, lock_due, mark_draft,
-    mark_released, mark_withdrawn, replace_tags, update_text,
+    insert_slug, insert_story, is_guid_free, lock_article, lock_due, mark_draft, mark_released,
+    mark_withdrawn, replace_tags, update_text,
 };
 
 /// Values a list may bind in one statement: PostgreSQL's protocol counts to 65 535, SQLite to 32 766.

@@ -198,6 +198,19 @@ pub async fn find_article_by_uid(db: &Db, uid: &str) -> Result<Option<Article>> 
     Ok(with_tags(db, rows).await?.pop())
 }
 
+/// The articles that were made last, whatever their state, newest first.
+pub async fn list_recent(db: &Db, language: Option<&Language>, limit: i64) -> Result<Vec<Article>> {
+    let rows: Vec<Row> = on_db!(db, c => {
+        let mut query = QueryBuilder::new(ARTICLE);
+        if let Some(language) = language {
+            query.push(" WHERE a.language = ").push_bind(language.as_str());
+        }
+        query.push(" ORDER BY a.created_at DESC, a.id DESC LIMIT ").push_bind(limit);
+        query.build_query_as().fetch_all(c).await?
+    });
+    with_tags(db, rows).await
+}
+
 async fn with_tags(db: &Db, rows: Vec<Row>) -> Result<Vec<Article>> {
     let mut articles: Vec<Article> = rows.into_iter().map(Article::from).collect();
     let ids: Vec<i64> = articles.iter().map(|a| a.id).collect();

@@ -104,3 +104,9 @@ pub async fn list_origins(tx: &mut Tx, source_id: i64, guids: &[String]) -> Resu
     }
     Ok(out)
 }
+
+/// Remembers what the origin said last, where that changed nothing of the article.
+pub async fn update_origin_hash(tx: &mut Tx, article_id: i64, hash: &str) -> Result<()> {
+    on_tx!(tx, c => sqlx::query("UPDATE article SET origin_hash = $2 WHERE id = $1")
+        .bind(article_id).bind(hash).execute(c).await.map(|_| ()))
+}

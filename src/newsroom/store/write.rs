@@ -2,9 +2,9 @@
 
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
-use crate::db::{Db, Result, Tx};
+use crate::db::{Result, Tx};
 use crate::newsroom::{ArticleState, BodyFormat, Importance, LeadImage};
-use crate::{on_db, on_tx};
+use crate::on_tx;
 
 /// An article that has no row yet.
 #[derive(Clone, Debug)]
@@ -195,8 +195,6 @@ pub struct Editable {
     pub id: i64,
     /// Where it stands.
     pub state: ArticleState,
-    /// Language.
-    pub language: Language,
     /// First public.
     pub released_at: Option<Timestamp>,
     /// Last significant change.
@@ -215,7 +213,6 @@ pub struct Editable {
 struct EditableRow {
     id: i64,
     state: String,
-    language: Language,
     released_at: Option<Timestamp>,
     updated_at: Option<Timestamp>,
     section_id: Option<i64>,
@@ -251,7 +248,6 @@ impl From<EditableRow> for Editable {
         Self {
             id: row.id,
             state: ArticleState::from_word(&row.state),
-            language: row.language,
             released_at: row.released_at,
             updated_at: row.updated_at,
             section_id: row.section_id,
@@ -272,10 +268,10 @@ impl From<EditableRow> for Editable {
 }
 
 /// SQLite's one writer needs no lock.
-const LOCK_ARTICLE_SQLITE: &str = "SELECT id, state, language, released_at, updated_at, section_id, canonical_url, correction, \
+const LOCK_ARTICLE_SQLITE: &str = "SELECT id, state, released_at, updated_at, section_id, canonical_url, correction, \
     title, summary, body_source, body_format, body_html, sanitizer, byline, lead_url, lead_type, lead_bytes, lead_width, \
     lead_height, lead_alt, lead_credit FROM article WHERE uid = $1";
-const LOCK_ARTICLE_POSTGRES: &str = "SELECT id, state, language, released_at, updated_at, section_id, canonical_url, correction, \
+const LOCK_ARTICLE_POSTGRES: &str = "SELECT id, state, released_at, updated_at, section_id, canonical_url, correction, \
     title, summary, body_source, body_format, body_html, sanitizer, byline, lead_url, lead_type, lead_bytes, lead_width, \
     lead_height, lead_alt, lead_credit FROM article WHERE uid = $1 FOR NO KEY UPDATE";
 
@@ -287,10 +283,10 @@ pub async fn lock_article(tx: &mut Tx, uid: &str) -> Result<Option<Editable>> {
     Ok(row.map(Editable::from))
 }
 
-const FIND_TEXT_SQLITE: &str = "SELECT id, state, language, released_at, updated_at, section_id, canonical_url, correction, \
+const FIND_TEXT_SQLITE: &str = "SELECT id, state, released_at, updated_at, section_id, canonical_url, correction, \
     title, summary, body_source, body_format, body_html, sanitizer, byline, lead_url, lead_type, lead_bytes, lead_width, \
     lead_height, lead_alt, lead_credit FROM article WHERE id = $1";
-const FIND_TEXT_POSTGRES: &str = "SELECT id, state, language, released_at, updated_at, section_id, canonical_url, correction, \
+const FIND_TEXT_POSTGRES: &str = "SELECT id, state, released_at, updated_at, section_id, canonical_url, correction, \
     title, summary, body_source, body_format, body_html, sanitizer, byline, lead_url, lead_type, lead_bytes, lead_width, \
     lead_height, lead_alt, lead_credit FROM article WHERE id = $1 FOR NO KEY UPDATE";
 
@@ -315,13 +311,13 @@ pub async fn update_text(
         "UPDATE article SET title = $2, summary = $3, body_source = $4, body_html = $5, sanitizer = $6, byline = $7, \
          section_id = $8, canonical_url = $9, correction = $10, updated_at = $11, lead_url = $12, lead_type = $13, \
          lead_bytes = $14, lead_width = $15, lead_height = $16, lead_alt = $17, lead_credit = $18, \
-         origin_hash = COALESCE($19, origin_hash), edited_at = $20 WHERE id = $1")
+         origin_hash = COALESCE($19, origin_hash), edited_at = $20, body_format = $21 WHERE id = $1")
         .bind(article.id).bind(&text.title).bind(&text.summary).bind(&text.body_source).bind(&text.body_html)
         .bind(text.sanitizer).bind(&text.byline).bind(article.section_id).bind(&article.canonical_url)
         .bind(&article.correction).bind(article.updated_at)
         .bind(lead.map(|l| &l.url)).bind(lead.and_then(|l| l.media_type.as_ref())).bind(lead.and_then(|l| l.bytes))
         .bind(lead.and_then(|l| l.width)).bind(lead.and_then(|l| l.height)).bind(lead.and_then(|l| l.alt.as_ref()))
-        .bind(lead.and_then(|l| l.credit.as_ref())).bind(origin_hash).bind(now)
+        .bind(lead.and_then(|l| l.credit.as_ref())).bind(origin_hash).bind(now).bind(text.format.word())
         .execute(c).await.map(|_| ()))
 }
 
@@ -361,11 +357,4 @@ pub async fn mark_released(tx: &mut Tx, id: i64, now: Timestamp) -> Result<bool>
         "UPDATE article SET state = 'released', released_at = COALESCE(released_at, $2), edited_at = $2 \
          WHERE id = $1 AND state = 'scheduled'")
         .bind(id).bind(now).execute(c).await.map(|done| done.rows_affected() == 1))
-}
-
-/// Uids of the newest articles in any state, newest first.
-pub async fn list_recent(db: &Db, language: Option<&Language>, limit: i64) -> Result<Vec<i64>> {
-    on_db!(db, c => sqlx::query_scalar(
-        "SELECT id FROM article WHERE CAST($1 AS TEXT) IS NULL OR language = $1 ORDER BY created_at DESC, id DESC LIMIT $2")
-        .bind(language.map(Language::as_str)).bind(limit).fetch_all(c).await)
 }
