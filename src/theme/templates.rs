@@ -9,8 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::civil::{Date, DateTime};
+use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Value};
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, syntax::SyntaxConfig};
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, escape_formatter,
+};
 use rust_embed::RustEmbed;
 
 use super::strings::Strings;
@@ -78,6 +81,33 @@ pub(super) fn names(folder: Option<&Path>) -> BTreeSet<String> {
         .collect()
 }
 
+/// Writes a value. In HTML the five characters are escaped that mean something there; unlike the engine's own way a slash stays a
+/// slash, because programs that look for feeds in a page with simple means must find addresses as they are.
+fn write(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    let text = value
+        .as_str()
+        .filter(|_| *state.auto_escape() == AutoEscape::Html && !value.is_safe());
+    let Some(text) = text else {
+        return escape_formatter(out, state, value);
+    };
+    let mut done = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let escaped = match byte {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            b'\'' => "&#39;",
+            _ => continue,
+        };
+        out.write_str(&text[done..at])?;
+        out.write_str(escaped)?;
+        done = at + 1;
+    }
+    out.write_str(&text[done..])?;
+    Ok(())
+}
+
 /// Checks that every key a template names is known, so that a slip stops the start.
 pub(super) fn check(folder: Option<&Path>, strings: &Strings) -> Result<(), ThemeError> {
     for name in names(folder) {
@@ -132,6 +162,7 @@ pub(super) fn environment(
     }
     env.set_undefined_behavior(UndefinedBehavior::Strict);
     env.set_fuel(Some(FUEL));
+    env.set_formatter(write);
     env.set_recursion_limit(100);
     env.set_auto_reload(cfg!(debug_assertions));
     let folder = folder.map(Path::to_path_buf);

@@ -49,6 +49,13 @@ pub(super) struct StoryCard {
     is_brief: bool,
 }
 
+impl StoryCard {
+    /// Whether it has a picture to show.
+    pub(super) fn has_picture(&self) -> bool {
+        self.image.is_some()
+    }
+}
+
 /// A picture of a story.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Picture {

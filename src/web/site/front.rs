@@ -35,6 +35,8 @@ struct Block {
     section: Option<NavLink>,
     first: StoryCard,
     rest: Vec<StoryCard>,
+    /// Beside another one that has a single story, too.
+    is_half: bool,
 }
 
 /// `GET /{lang}/`
@@ -82,6 +84,8 @@ pub(super) async fn page(
         .collect();
     blocks.extend(block(&state, &lang, &sections, None, &loose).await?);
 
+    pair(&mut blocks);
+
     let mut shell = Shell::new(&state, &lang, |code| format!("/{code}/"));
     shell.alternates_of_all_languages();
     let description = if shell.description.is_empty() {
@@ -112,12 +116,28 @@ async fn block(
     if stories.is_empty() {
         return Ok(None);
     }
-    let first = stories.remove(0);
+    // The newest that has a picture carries the section.
+    let place = stories.iter().position(StoryCard::has_picture).unwrap_or(0);
+    let first = stories.remove(place);
     Ok(Some(Block {
         section,
         first,
         rest: stories,
+        is_half: false,
     }))
+}
+
+/// Puts two neighbours with a single story each side by side.
+fn pair(blocks: &mut [Block]) {
+    let mut at = 0;
+    while at + 1 < blocks.len() {
+        if blocks[at].rest.is_empty() && blocks[at + 1].rest.is_empty() {
+            blocks[at].is_half = true;
+            blocks[at + 1].is_half = true;
+            at += 1;
+        }
+        at += 1;
+    }
 }
 
 /// The newest story the editors marked as lead, unless it is old; else the newest that is more than a brief.
