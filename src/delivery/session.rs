@@ -152,11 +152,11 @@ pub struct Session {
 /// What the relay offers and lettre does not read.
 #[derive(Clone, Copy, Debug, Default)]
 struct Offers {
+    /// SIZE with its limit; `usize::MAX` where it names none.
     size: Option<usize>,
     pipelining: bool,
     eight_bit: bool,
     utf8: bool,
-    has_size: bool,
 }
 
 impl Offers {
@@ -167,8 +167,8 @@ impl Offers {
             let mut words = line[4..].split_ascii_whitespace();
             match words.next().map(str::to_ascii_uppercase).as_deref() {
                 Some("SIZE") => {
-                    offers.has_size = true;
-                    offers.size = words.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0);
+                    let limit = words.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0);
+                    offers.size = Some(limit.unwrap_or(usize::MAX));
                 }
                 Some("PIPELINING") => offers.pipelining = true,
                 Some("8BITMIME") => offers.eight_bit = true,
@@ -294,7 +294,7 @@ impl Session {
             };
         }
         self.messages += 1;
-        let size = if self.offers.has_size {
+        let size = if self.offers.size.is_some() {
             format!(" SIZE={}", message.len())
         } else {
             String::new()

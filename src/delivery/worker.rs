@@ -505,15 +505,14 @@ async fn serve(worker: Arc<Worker>, is_reserved: bool) {
     let limit = worker.core.config.delivery.messages_per_connection;
     loop {
         let row = if session.is_some() {
-            match tokio::time::timeout(IDLE, worker.queue.pop(is_reserved)).await {
-                Ok(row) => row,
-                Err(_) => {
-                    if let Some(idle) = session.take() {
-                        idle.quit().await;
-                    }
-                    continue;
+            let waiting = tokio::time::timeout(IDLE, worker.queue.pop(is_reserved)).await;
+            let Ok(row) = waiting else {
+                if let Some(idle) = session.take() {
+                    idle.quit().await;
                 }
-            }
+                continue;
+            };
+            row
         } else {
             worker.queue.pop(is_reserved).await
         };

@@ -167,7 +167,7 @@ async fn store_group(core: &Core, group: Vec<Op>, tracker: &Tracker) -> Vec<Op> 
             return Vec::new();
         }
         Err(error) => {
-            tracing::warn!(rows = group.len(), %error, "a group was not stored, its rows are tried alone")
+            tracing::warn!(rows = group.len(), %error, "a group was not stored, its rows are tried alone");
         }
     }
     let mut kept = Vec::new();

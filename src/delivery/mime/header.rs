@@ -144,8 +144,7 @@ fn write_words(out: &mut Vec<u8>, start: usize, text: &str) {
         first = false;
         if is_q {
             out.extend(b"=?utf-8?Q?");
-            word.bytes()
-                .for_each(|b| out.extend(q_byte(b).as_str().as_bytes()));
+            word.bytes().for_each(|b| out.extend(q_byte(b).as_bytes()));
         } else {
             out.extend(b"=?utf-8?B?");
             out.extend(STANDARD.encode(word.as_bytes()).as_bytes());

@@ -224,6 +224,7 @@ pub enum Intent {
 /// not suppressed, all in one statement. If not, the row goes where it belongs. A confirmation goes to addresses that were
 /// erased or bounced once: confirming is what lifts that.
 pub async fn ask_intent(tx: &mut Tx, key: &Key, now: Timestamp) -> Result<Intent> {
+    type Found = (String, Option<i64>, i64, i64, Option<Timestamp>, String);
     let granted = on_tx!(tx, c => sqlx::query(
         "UPDATE delivery SET state = 'committing', intent_at = $5 \
          WHERE id = $1 AND worker_id = $2 AND attempts = $3 AND state = 'leased' \
@@ -238,7 +239,7 @@ pub async fn ask_intent(tx: &mut Tx, key: &Key, now: Timestamp) -> Result<Intent
     if granted == 1 {
         return Ok(Intent::Granted);
     }
-    let found: Option<(String, Option<i64>, i64, i64, Option<Timestamp>, String)> = on_tx!(tx, c => sqlx::query_as(
+    let found: Option<Found> = on_tx!(tx, c => sqlx::query_as(
         "SELECT d.state, d.worker_id, d.attempts, d.letter_id, d.expires_at, l.state \
          FROM delivery d JOIN letter l ON l.id = d.letter_id WHERE d.id = $1")
         .bind(key.id).fetch_optional(c).await)?;

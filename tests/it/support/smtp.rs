@@ -127,6 +127,10 @@ impl Peer {
         Self::start_with(Offers::default()).await
     }
 
+    #[expect(
+        clippy::unused_async,
+        reason = "it spawns, so it must be called inside a runtime"
+    )]
     pub async fn start_with(offers: Offers) -> Self {
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         if offers.small_window {
@@ -287,7 +291,7 @@ async fn perform(inner: &Inner, stream: &mut Line, act: Option<Act>) -> std::io:
         }
         Some(Act::Close) => Next::Over,
         Some(Act::Stall) => {
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
             Next::Over
         }
         Some(Act::Wait) => {
