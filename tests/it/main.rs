@@ -22,3 +22,4 @@ mod sql;
 mod support;
 mod syndication;
 mod theme;
+mod windows;

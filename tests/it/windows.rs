@@ -1,0 +1,487 @@
+//! Random histories against a model that knows no numbers but the order of releases: people join, change wishes, zone and hour,
+//! leave and return; stories come out in some languages now and in others later, wait for their embargo, and are withdrawn; the
+//! service sleeps for an hour or for two days. After every tick each person's mail must be exactly what the model says: each
+//! story once, in the first window and language that has it, at most one digest on a local date, and nothing lost.
+//!
+//! The histories are drawn from a fixed seed; a failure names the history and the step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jarshy::audience::{self, Cadence, LeaveBy, Wishes};
+use jarshy::base::address::EmailAddress;
+use jarshy::base::language::Language;
+use jarshy::base::time::{Timestamp, Zone};
+use jarshy::base::token::{Claims, Purpose};
+use jarshy::newsroom::{self, Draft};
+use jarshy::theme::Theme;
+use jarshy::{digest, on_db};
+
+use crate::both_engines;
+use crate::support::{Engine, TestApp};
+
+both_engines!(random_histories_lose_nothing_and_repeat_nothing);
+
+const HISTORIES: u32 = 30;
+const STEPS: u32 = 14;
+const PEOPLE: u32 = 4;
+const LANGUAGES: [&str; 3] = ["kk", "ru", "en"];
+const SECTIONS: [&str; 3] = ["society", "economy", "sport"];
+const ZONES: [&str; 4] = [
+    "Asia/Almaty",
+    "Europe/Berlin",
+    "America/New_York",
+    "Asia/Kolkata",
+];
+const HOURS: [i64; 3] = [8, 9, 18];
+/// The newsletter's `late_until` and its memory, as the settings have them by default.
+const LATE_HOURS: i64 = 6;
+const MEMORY_DAYS: i64 = 7;
+
+struct Chance(u64);
+
+impl Chance {
+    /// SplitMix64.
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+    fn of<T: Copy>(&mut self, list: &[T]) -> T {
+        list[self.below(list.len() as u64) as usize]
+    }
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Text {
+    id: i64,
+    uid: String,
+    story: usize,
+    language: &'static str,
+    section: &'static str,
+    /// Number and instant of its release.
+    released: Option<(i64, Timestamp)>,
+    is_withdrawn: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Person {
+    uid: String,
+    languages: Vec<&'static str>,
+    sections: Vec<&'static str>,
+    zone: &'static str,
+    hour: i64,
+    is_active: bool,
+    read_to: i64,
+    last_date: String,
+    /// Local date → articles, of the mails that are not cancelled.
+    mails: BTreeMap<String, BTreeSet<i64>>,
+}
+
+struct World {
+    app: TestApp,
+    theme: Theme,
+    chance: Chance,
+    texts: Vec<Text>,
+    /// Uids of the stories of this history.
+    stories: Vec<String>,
+    people: Vec<Person>,
+}
+
+fn languages(tags: &[&str]) -> Vec<Language> {
+    tags.iter().map(|t| Language::parse(t).unwrap()).collect()
+}
+
+impl World {
+    fn now(&self) -> Timestamp {
+        self.app.core.clock.now()
+    }
+
+    fn draw_wishes(&mut self) -> (Vec<&'static str>, Vec<&'static str>, &'static str, i64) {
+        let mut wanted = LANGUAGES.to_vec();
+        wanted.rotate_left(self.chance.below(3) as usize);
+        if self.chance.one_in(2) {
+            wanted.swap(0, 1);
+        }
+        wanted.truncate(1 + self.chance.below(3) as usize);
+        let mut sections: Vec<&'static str> = SECTIONS
+            .into_iter()
+            .filter(|_| self.chance.one_in(2))
+            .collect();
+        if self.chance.one_in(2) {
+            sections.clear();
+        }
+        (
+            wanted,
+            sections,
+            self.chance.of(&ZONES),
+            self.chance.of(&HOURS),
+        )
+    }
+
+    fn wishes(wanted: &[&'static str], sections: &[&'static str], zone: &str, hour: i64) -> Wishes {
+        Wishes {
+            languages: languages(wanted),
+            sections: sections.iter().map(|s| (*s).to_owned()).collect(),
+            tags: Vec::new(),
+            cadence: Cadence::Daily,
+            time_zone: Zone::parse(zone).unwrap(),
+            minute: hour * 60,
+            text_only: false,
+        }
+    }
+
+    async fn head(&self) -> i64 {
+        newsroom::store::get_head(&self.app.core.db).await.unwrap()
+    }
+
+    async fn join(&mut self, name: String) {
+        let (wanted, sections, zone, hour) = self.draw_wishes();
+        let address = EmailAddress::parse(&name).unwrap();
+        let core = &self.app.core;
+        let wishes = Self::wishes(&wanted, &sections, zone, hour);
+        let done = audience::add(core, None, &[(address.clone(), wishes)], "signed list").await;
+        assert_eq!(done.unwrap(), (1, 0, 0));
+        let uid: String = on_db!(&core.db, c => sqlx::query_scalar(
+            "SELECT s.uid FROM subscription s JOIN subscriber p ON p.id = s.subscriber_id WHERE p.address_key = $1")
+            .bind(address.key()).fetch_one(c).await)
+        .unwrap();
+        let read_to = self.head().await;
+        self.people.push(Person {
+            uid,
+            languages: wanted,
+            sections,
+            zone,
+            hour,
+            is_active: true,
+            read_to,
+            last_date: String::new(),
+            mails: BTreeMap::new(),
+        });
+    }
+
+    fn token(&self, who: usize, purpose: Purpose) -> String {
+        self.app.core.keys.new_token(
+            purpose,
+            &Claims {
+                uid: self.people[who].uid.clone(),
+                epoch: 0,
+                issued_at: self.now(),
+            },
+        )
+    }
+
+    async fn act(&mut self) {
+        let core = self.app.core.clone();
+        match self.chance.below(12) {
+            0..=5 => self.publish().await,
+            6 | 7 => {
+                let who = self.chance.below(self.people.len() as u64) as usize;
+                let (wanted, sections, zone, hour) = self.draw_wishes();
+                let wishes = Self::wishes(&wanted, &sections, zone, hour);
+                let token = self.token(who, Purpose::Preferences);
+                audience::save_preferences(&core, &token, wishes, None)
+                    .await
+                    .unwrap();
+                let person = &mut self.people[who];
+                (person.languages, person.sections) = (wanted, sections);
+                (person.zone, person.hour) = (zone, hour);
+            }
+            8 => {
+                let who = self.chance.below(self.people.len() as u64) as usize;
+                let token = self.token(who, Purpose::Unsubscribe);
+                let person = &mut self.people[who];
+                if person.is_active {
+                    audience::leave(&core, &token, LeaveBy::OneClick)
+                        .await
+                        .unwrap();
+                    // Nothing was sent yet in this world, so all of it is called off.
+                    person.mails.clear();
+                } else if audience::rejoin(&core, &token).await.is_err() {
+                    return;
+                }
+                person.is_active = !person.is_active;
+            }
+            9 | 10 => {
+                let public: Vec<usize> = (0..self.texts.len())
+                    .filter(|i| self.texts[*i].released.is_some() && !self.texts[*i].is_withdrawn)
+                    .collect();
+                if public.is_empty() {
+                    return;
+                }
+                let which = self.chance.of(&public);
+                newsroom::withdraw(&core, &self.texts[which].uid, None)
+                    .await
+                    .unwrap();
+                self.texts[which].is_withdrawn = true;
+                for person in &mut self.people {
+                    for items in person.mails.values_mut() {
+                        items.remove(&self.texts[which].id);
+                    }
+                    person.mails.retain(|_, items| !items.is_empty());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    async fn publish(&mut self) {
+        let language = self.chance.of(&LANGUAGES);
+        // A translation of a story that lacks this language, or a new story.
+        let lacking: Vec<usize> = (0..self.stories.len())
+            .filter(|story| {
+                self.texts
+                    .iter()
+                    .all(|t| t.story != *story || t.language != language)
+            })
+            .collect();
+        let story = if lacking.is_empty() || self.chance.one_in(2) {
+            self.stories.len()
+        } else {
+            self.chance.of(&lacking)
+        };
+        let section = self.chance.of(&SECTIONS);
+        let embargo_at = self.chance.one_in(4).then(|| {
+            self.now()
+                .plus_secs(3600 * (1 + self.chance.below(30) as i64))
+        });
+        let title = format!("{language}-{}-{}", self.texts.len(), story);
+        let draft = Draft {
+            section: Some(section.to_owned()),
+            story_uid: self.stories.get(story).cloned(),
+            embargo_at,
+            ..Draft::new(
+                Language::parse(language).unwrap(),
+                title,
+                "<p>Су деңгейі түсті.</p>",
+            )
+        };
+        let published = newsroom::publish(&self.app.core, draft).await.unwrap();
+        if story == self.stories.len() {
+            self.stories.push(published.story_uid);
+        }
+        self.texts.push(Text {
+            id: published.article_id,
+            uid: published.uid,
+            story,
+            language,
+            section,
+            released: None,
+            is_withdrawn: false,
+        });
+        self.read_numbers().await;
+    }
+
+    /// Which numbers the texts took, and when: the newsroom's own affair.
+    async fn read_numbers(&mut self) {
+        let rows: Vec<(i64, i64, Timestamp)> = on_db!(&self.app.core.db, c => sqlx::query_as(
+            "SELECT a.id, l.no, l.at FROM article a JOIN release_log l ON l.no = a.release_no").fetch_all(c).await)
+        .unwrap();
+        let numbers: BTreeMap<i64, (i64, Timestamp)> = rows
+            .into_iter()
+            .map(|(id, no, at)| (id, (no, at)))
+            .collect();
+        for text in &mut self.texts {
+            text.released = text.released.or_else(|| numbers.get(&text.id).copied());
+        }
+    }
+
+    /// Moves the clock and does what the service does each minute.
+    async fn tick(&mut self, hours: i64, withdrawn_late: bool) {
+        let before = self.now();
+        let now = before.plus_secs(hours * 3600);
+        let core = self.app.core.clone();
+        core.clock.set(now);
+        while newsroom::release_due(&core).await.unwrap() > 0 {}
+        self.read_numbers().await;
+        if !withdrawn_late {
+            digest::follow_withdrawals(&core, &self.theme)
+                .await
+                .unwrap();
+        }
+        digest::open_runs(&core).await.unwrap();
+        digest::work_runs(&core, &self.theme).await.unwrap();
+        assert_eq!(digest::count_open_runs(&core).await.unwrap(), 0);
+        digest::follow_withdrawals(&core, &self.theme)
+            .await
+            .unwrap();
+        let head = self.head().await;
+        for who in 0..self.people.len() {
+            self.expect(who, before, now, head);
+        }
+    }
+
+    /// What one person must get in the tick that ended at `now`.
+    fn expect(&mut self, who: usize, before: Timestamp, now: Timestamp, head: i64) {
+        let person = self.people[who].clone();
+        let zone = Zone::parse(person.zone).unwrap();
+        let due = |date: jiff::civil::Date| -> Timestamp {
+            date.at(person.hour as i8, 0, 0, 0)
+                .to_zoned_datetime(zone.as_jiff().clone())
+                .unwrap()
+                .timestamp()
+                .into()
+        };
+        let mut date = now.date_in(&zone);
+        if due(date) > now {
+            date = date.yesterday().unwrap();
+        }
+        let at = due(date);
+        let over = at
+            .plus_secs(LATE_HOURS * 3600)
+            .min(due(date.tomorrow().unwrap()));
+        let local_date = date.to_string();
+        if !person.is_active
+            || at <= before
+            || now >= over
+            || person.last_date >= local_date
+            || person.read_to >= head
+        {
+            return;
+        }
+        let oldest: Timestamp = date
+            .checked_sub(jiff::Span::new().days(MEMORY_DAYS))
+            .unwrap()
+            .at(0, 0, 0, 0)
+            .to_zoned_datetime(zone.as_jiff().clone())
+            .unwrap()
+            .timestamp()
+            .into();
+        let had: BTreeSet<usize> = person
+            .mails
+            .values()
+            .flatten()
+            .map(|id| self.texts.iter().find(|t| t.id == *id).unwrap().story)
+            .collect();
+        let mut items = BTreeSet::new();
+        for story in 0..self.stories.len() {
+            let texts: Vec<&Text> = self.texts.iter().filter(|t| t.story == story).collect();
+            let first = texts.iter().filter_map(|t| t.released).min();
+            let wanted: Vec<&&Text> = texts
+                .iter()
+                .filter(|t| t.released.is_some() && !t.is_withdrawn)
+                .filter(|t| person.languages.contains(&t.language))
+                .filter(|t| person.sections.is_empty() || person.sections.contains(&t.section))
+                .collect();
+            let is_new = wanted
+                .iter()
+                .filter_map(|t| t.released)
+                .any(|(no, at)| no > person.read_to && at >= oldest);
+            if !is_new || had.contains(&story) || first.is_none_or(|(_, at)| at < oldest) {
+                continue;
+            }
+            let best = wanted
+                .iter()
+                .min_by_key(|t| person.languages.iter().position(|l| *l == t.language));
+            items.insert(best.unwrap().id);
+        }
+        let person = &mut self.people[who];
+        person.read_to = head;
+        if !items.is_empty() {
+            person.last_date.clone_from(&local_date);
+            assert!(person.mails.insert(local_date, items).is_none());
+        }
+    }
+
+    /// What the database says a person gets.
+    async fn mails_of(&self, uid: &str) -> BTreeMap<String, BTreeSet<i64>> {
+        let rows: Vec<(i64, String, i64)> = on_db!(&self.app.core.db, c => sqlx::query_as(
+            "SELECT d.id, i.local_date, t.article_id FROM delivery d JOIN issue i ON i.letter_id = d.letter_id \
+             JOIN issue_item t ON t.issue_id = i.id WHERE d.recipient_uid = $1 AND d.state <> 'cancelled' ORDER BY d.id")
+            .bind(uid).fetch_all(c).await)
+        .unwrap();
+        let mut mails: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
+        let mut of_date: BTreeMap<String, i64> = BTreeMap::new();
+        for (delivery, date, article) in rows {
+            let one = *of_date.entry(date.clone()).or_insert(delivery);
+            assert_eq!(one, delivery, "two digests on {date}");
+            mails.entry(date).or_default().insert(article);
+        }
+        mails
+    }
+}
+
+async fn random_histories_lose_nothing_and_repeat_nothing(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    app.core.clock.set("2026-03-20T00:10:00Z".parse().unwrap());
+    newsroom::sync_sections(&app.core).await.unwrap();
+    audience::sync_newsletters(&app.core).await.unwrap();
+    let theme = Theme::load(&app.core.config).unwrap();
+    let mut world = World {
+        app,
+        theme,
+        chance: Chance(0),
+        texts: Vec::new(),
+        stories: Vec::new(),
+        people: Vec::new(),
+    };
+    let (mut mails, mut silent, mut second_choices) = (0, 0, 0);
+    for history in 0..HISTORIES {
+        world.chance = Chance(u64::from(history));
+        world.texts.clear();
+        world.stories.clear();
+        world.people.clear();
+        for i in 0..PEOPLE {
+            world.join(format!("reader{history}x{i}@example.org")).await;
+        }
+        for step in 0..STEPS {
+            for _ in 0..world.chance.below(4) {
+                world.act().await;
+            }
+            let hours = match world.chance.below(8) {
+                0..=3 => 1 + world.chance.below(5) as i64,
+                4..=6 => 5 + world.chance.below(20) as i64,
+                _ => 20 + world.chance.below(30) as i64,
+            };
+            let withdrawn_late = world.chance.one_in(3);
+            world.tick(hours, withdrawn_late).await;
+            for person in &world.people {
+                let got = world.mails_of(&person.uid).await;
+                assert_eq!(
+                    got, person.mails,
+                    "history {history}, step {step}: {person:#?}\n{:#?}",
+                    world.texts
+                );
+            }
+        }
+        for person in &world.people {
+            mails += person.mails.len();
+            silent += usize::from(person.mails.is_empty());
+            second_choices += person
+                .mails
+                .values()
+                .flatten()
+                .filter(|id| {
+                    let text = world.texts.iter().find(|t| t.id == **id).unwrap();
+                    text.language != person.languages[0]
+                })
+                .count();
+        }
+        let wrong = digest::check_runs(&world.app.core).await.unwrap();
+        assert!(wrong.is_empty(), "history {history}: {wrong:#?}");
+        // What still waits for its embargo must not come out in the next history.
+        for text in world.texts.iter().filter(|t| t.released.is_none()) {
+            newsroom::withdraw(&world.app.core, &text.uid, None)
+                .await
+                .unwrap();
+        }
+        for who in 0..world.people.len() {
+            let token = world.token(who, Purpose::Unsubscribe);
+            audience::leave(&world.app.core, &token, LeaveBy::Page)
+                .await
+                .unwrap();
+        }
+    }
+    // Histories in which nothing happens would prove nothing.
+    assert!(
+        mails > 100 && silent > 0 && second_choices > 20,
+        "{mails} mails, {silent} silent, {second_choices} second choices"
+    );
+}
