@@ -12,6 +12,7 @@
 mod audience;
 mod delivery;
 mod demo;
+mod digest;
 mod digest_command;
 mod import;
 mod inbox;
