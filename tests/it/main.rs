@@ -16,6 +16,7 @@ mod digest;
 mod digest_command;
 mod import;
 mod inbox;
+mod interruptions;
 mod kill;
 mod month;
 mod newsroom;
