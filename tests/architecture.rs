@@ -298,8 +298,10 @@ fn foreign_keys_point_down_or_to_the_same_room() {
         TABLES
             .iter()
             .find(|(_, _, tables)| tables.contains(&table))
-            .map(|(room, floor, _)| (*room, *floor))
-            .unwrap_or_else(|| panic!("table {table} has no room in the plan"))
+            .map_or_else(
+                || panic!("table {table} has no room in the plan"),
+                |(room, floor, _)| (*room, *floor),
+            )
     };
     for engine in ["sqlite", "postgres"] {
         let mut files: Vec<_> = fs::read_dir(root().join("migrations").join(engine))

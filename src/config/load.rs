@@ -192,7 +192,7 @@ fn key_line(text: &str, key: &str) -> usize {
     for (i, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.starts_with('[') {
-            current = line.trim_matches(['[', ']', ' ']).to_owned();
+            line.trim_matches(['[', ']', ' ']).clone_into(&mut current);
             if current == section {
                 section_line = i + 1;
             }

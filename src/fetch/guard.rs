@@ -41,8 +41,7 @@ fn unmapped(ip: IpAddr) -> IpAddr {
         [0, 0, 0, 0, 0, 0xffff | 0, hi, lo] if (hi, lo) != (0, 0) && (hi, lo) != (0, 1) => {
             v4(hi, lo)
         }
-        [0x64, 0xff9b, 0, 0, 0, 0, hi, lo] => v4(hi, lo),
-        [0x2002, hi, lo, ..] => v4(hi, lo),
+        [0x64, 0xff9b, 0, 0, 0, 0, hi, lo] | [0x2002, hi, lo, ..] => v4(hi, lo),
         _ => ip,
     }
 }

@@ -69,17 +69,14 @@ fn attributes(text: &str) -> Vec<(&str, String)> {
         let mut value = "";
         if let Some(after) = rest.strip_prefix('=') {
             let after = after.trim_start();
-            match after.chars().next() {
-                Some(quote @ ('"' | '\'')) => {
-                    let end = after[1..].find(quote).map_or(after.len(), |i| i + 1);
-                    value = &after[1..end];
-                    rest = after.get(end + 1..).unwrap_or("");
-                }
-                _ => {
-                    let end = after.find(char::is_whitespace).unwrap_or(after.len());
-                    value = &after[..end];
-                    rest = &after[end..];
-                }
+            if let Some(quote @ ('"' | '\'')) = after.chars().next() {
+                let end = after[1..].find(quote).map_or(after.len(), |i| i + 1);
+                value = &after[1..end];
+                rest = after.get(end + 1..).unwrap_or("");
+            } else {
+                let end = after.find(char::is_whitespace).unwrap_or(after.len());
+                value = &after[..end];
+                rest = &after[end..];
             }
         }
         if !name.is_empty() {

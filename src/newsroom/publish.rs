@@ -44,15 +44,14 @@ pub async fn publish(core: &Core, draft: Draft) -> Result<Published, NewsroomErr
             Some(section) => Some(require_section(core, &mut tx, section).await?),
             None => None,
         };
-        let (story_id, story_uid) = match draft.story_uid.as_deref() {
-            Some(uid) => (
+        let (story_id, story_uid) = if let Some(uid) = draft.story_uid.as_deref() {
+            (
                 join_story(&mut tx, uid, &draft.language).await?,
                 uid.to_owned(),
-            ),
-            None => {
-                let uid = core.clock.uuid_v7();
-                (store::insert_story(&mut tx, &uid).await?, uid)
-            }
+            )
+        } else {
+            let uid = core.clock.uuid_v7();
+            (store::insert_story(&mut tx, &uid).await?, uid)
         };
         let uid = core.clock.uuid_v7();
         let article = NewArticle {

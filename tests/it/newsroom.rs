@@ -129,7 +129,7 @@ async fn a_story_is_public_at_once_and_has_the_next_number(engine: Engine) {
     let listed = store::list_public(&app.core.db, &filter, 0, 10)
         .await
         .unwrap();
-    assert_eq!(listed, [article.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&article));
     let slug = store::find_article_by_slug(&app.core.db, &lang("kk"), &article.slug)
         .await
         .unwrap();

@@ -79,7 +79,11 @@ fn collect(folder: &Path, out: &mut Vec<(String, String)>) {
         while let Some(start) = rest.find('"') {
             let before = &rest[..start];
             if let Some(at) = before.rfind("const ") {
-                constant = before[at + 6..].split(':').next().unwrap_or("").to_owned();
+                before[at + 6..]
+                    .split(':')
+                    .next()
+                    .unwrap_or("")
+                    .clone_into(&mut constant);
             } else if before.contains("fn ") || before.contains(';') {
                 constant.clear();
             }

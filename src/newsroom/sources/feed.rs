@@ -175,7 +175,7 @@ pub fn person(raw: &str) -> Option<String> {
             _ => line.as_str(),
         },
     };
-    (!name.is_empty() && !(name.contains('@') && !name.contains(' '))).then(|| name.to_owned())
+    (!name.is_empty() && (!name.contains('@') || name.contains(' '))).then(|| name.to_owned())
 }
 
 #[cfg(test)]

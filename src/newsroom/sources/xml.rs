@@ -269,15 +269,12 @@ fn decode_references(raw: &str) -> String {
     while let Some(start) = rest.find('&') {
         out.push_str(&rest[..start]);
         rest = &rest[start..];
-        match rest.find(';').filter(|end| *end <= 12) {
-            Some(end) => {
-                out.push_str(&decode_reference(&rest[1..end]));
-                rest = &rest[end + 1..];
-            }
-            None => {
-                out.push('&');
-                rest = &rest[1..];
-            }
+        if let Some(end) = rest.find(';').filter(|end| *end <= 12) {
+            out.push_str(&decode_reference(&rest[1..end]));
+            rest = &rest[end + 1..];
+        } else {
+            out.push('&');
+            rest = &rest[1..];
         }
     }
     out.push_str(rest);

@@ -19,14 +19,6 @@ const TEASER: (usize, usize) = (50, 8);
 /// A story in a list.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct StoryCard {
-    #[serde(skip)]
-    pub(super) id: i64,
-    #[serde(skip)]
-    pub(super) story_id: i64,
-    #[serde(skip)]
-    pub(super) section_id: Option<i64>,
-    #[serde(skip)]
-    pub(super) importance: Importance,
     title: String,
     summary: String,
     teaser: String,
@@ -100,10 +92,6 @@ pub(super) async fn cards(
             let local = article.published_at().in_zone(&zone);
             let is_foreign = article.language != *page;
             StoryCard {
-                id: article.id,
-                story_id: article.story_id,
-                section_id: article.section_id,
-                importance: article.importance,
                 title: article.title.clone(),
                 summary: article.summary.clone(),
                 teaser: cut_at_word(&article.summary, TEASER.0, TEASER.1),

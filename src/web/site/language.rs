@@ -11,7 +11,7 @@ pub fn negotiate(accept: Option<&str>, ours: &[Language]) -> Language {
         .take(32)
         .filter_map(|part| {
             let (tag, weight) = part
-                .split_once(";")
+                .split_once(';')
                 .map_or((part, 1.0), |(tag, parameter)| {
                     let weight = parameter
                         .trim()

@@ -109,6 +109,10 @@ pub(super) async fn save(
 }
 
 /// What became of a submitted form.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one stands on the stack for one answer"
+)]
 enum Outcome {
     Saved,
     Refused {
