@@ -45,10 +45,8 @@ pub async fn publish(core: &Core, draft: Draft) -> Result<Published, NewsroomErr
             None => None,
         };
         let (story_id, story_uid) = if let Some(uid) = draft.story_uid.as_deref() {
-            (
-                join_story(&mut tx, uid, &draft.language).await?,
-                uid.to_owned(),
-            )
+            let id = join_story(&mut tx, uid, &draft.language).await?;
+            (id, uid.to_owned())
         } else {
             let uid = core.clock.uuid_v7();
             (store::insert_story(&mut tx, &uid).await?, uid)

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use jarshy::base::time::Timestamp;
 use jarshy::db::Db;
 use jarshy::newsroom::sources::{
     ImportError, ImportOptions, Imported, Location, import_feed, parse,
@@ -217,7 +218,7 @@ fn another_parser_finds_the_same_entries() {
         for (our, their) in ours.entries.iter().zip(&theirs.entries) {
             let when = their.published.map(|at| at.timestamp());
             assert_eq!(
-                our.published.map(jarshy::base::time::Timestamp::as_secs),
+                our.published.map(Timestamp::as_secs),
                 when,
                 "{name} {:?}",
                 our.title
@@ -666,16 +667,15 @@ async fn an_entry_that_is_withdrawn_stays_withdrawn(engine: Engine) {
 
 async fn large_feeds_are_stored_in_order(engine: Engine) {
     let app = newsroom(engine).await;
-    let items: String = (0..1203)
-        .rev()
-        .map(|n| {
-            format!(
-                "<item><title>Запись {n}</title><guid>{n}</guid><pubDate>{}</pubDate><description>Текст</description><category>К{}</category></item>",
-                jarshy::base::time::Timestamp::from_millis(1_700_000_000_000 + n * 60_000),
-                n % 7
-            )
-        })
-        .collect();
+    let mut items = String::new();
+    for n in (0..1203).rev() {
+        let date = Timestamp::from_millis(1_700_000_000_000 + n * 60_000);
+        items += &format!(
+            "<item><title>Запись {n}</title><guid>{n}</guid><pubDate>{date}</pubDate><description>Текст</description>\
+             <category>К{}</category></item>",
+            n % 7
+        );
+    }
     let path = write(&app, "large.xml", rss(&items));
     let seen = std::sync::Mutex::new(Vec::new());
     let location = Location::File(path);
@@ -765,6 +765,93 @@ async fn a_feed_on_the_web_is_asked_whether_it_changed(engine: Engine) {
         error.to_string().contains("fetch.allow_networks"),
         "{error}"
     );
+}
+
+/// The command itself: what it prints, and how it ends.
+#[tokio::test]
+async fn the_command_says_what_it_took_and_fails_where_a_source_failed() {
+    let app = newsroom(Engine::Sqlite).await;
+    let settings = format!(
+        "{}{}[database]\nurl = \"{}\"\n",
+        crate::support::NEWSROOM,
+        crate::support::SECRETS,
+        app.database_url
+    );
+    let config = write(&app, "jarshy.toml", settings);
+    let good = write(
+        &app,
+        "good.xml",
+        rss(&[item(2, "Два"), item(1, "Один"), "<item/>".to_owned()].concat()),
+    );
+    let bad = write(&app, "bad.xml", "no feed");
+    let run = async |args: &[&str]| {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_jarshy"));
+        command
+            .args(["--config", config.to_str().unwrap()])
+            .args(args);
+        let output = command.output().await.unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let (good, bad) = (good.to_str().unwrap(), bad.to_str().unwrap());
+    let (code, out, err) = run(&["import", "feed", good, bad]).await;
+    assert_eq!(code, Some(1), "{out}{err}");
+    assert!(out.contains("Дала: 2 new (to the archive"), "{out}");
+    assert!(
+        out.contains("skipped «(nameless)»: it has no title, no text and no link"),
+        "{out}"
+    );
+    assert!(out.contains("1 of 2 sources"), "{out}");
+    assert!(err.contains("bad.xml: it is not XML"), "{err}");
+    let (code, out, _) = run(&["import", "feed", "--json", good]).await;
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        (&json["new"], &json["unchanged"], &json["skipped"]),
+        (&0.into(), &2.into(), &1.into())
+    );
+
+    let text = write(
+        &app,
+        "story.md",
+        "---\ntags: су, көлік\nsection: society\n---\n# Көпір ашылды\n\nӨзен үстіндегі **көпір** ашылды.\n",
+    );
+    let (code, out, err) = run(&["article", "publish", text.to_str().unwrap(), "--json"]).await;
+    assert_eq!(code, Some(0), "{err}");
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (&json["language"], &json["path"]),
+        (&"kk".into(), &"/kk/news/kopir-ashyldy".into())
+    );
+    let uid = json["uid"].as_str().unwrap();
+    let (code, _, err) = run(&[
+        "article",
+        "correct",
+        uid,
+        "--sentence",
+        "Көпір ертең ашылады.",
+    ])
+    .await;
+    assert_eq!(code, Some(0), "{err}");
+    let (code, _, err) = run(&["article", "withdraw", uid, "--reason", "Қате."]).await;
+    assert_eq!(code, Some(0), "{err}");
+    let (_, out, _) = run(&["article", "list", "--language", "kk"]).await;
+    assert!(
+        out.contains("withdrawn") && out.contains("Көпір ашылды"),
+        "{out}"
+    );
+    let nameless = write(&app, "nameless.html", "<p>Text</p>");
+    let (code, _, err) = run(&["article", "publish", nameless.to_str().unwrap()]).await;
+    assert_ne!(code, Some(0));
+    assert!(
+        err.contains("nameless.html: the article has no title"),
+        "{err}"
+    );
+    assert_eq!(all(&app).await.len(), 2);
 }
 
 async fn two_imports_at_once_make_no_doubles(engine: Engine) {

@@ -51,7 +51,7 @@ fn decode_as(bytes: &[u8], encoding: &'static Encoding) -> Result<String, FeedEr
             Ok(text) => Ok(text.to_owned()),
             Err(error) => {
                 let at = error.valid_up_to();
-                let line = bytes[..at].iter().filter(|b| **b == b'\n').count() + 1;
+                let line = bytes[..at].split(|b| *b == b'\n').count();
                 if error.error_len().is_none() {
                     return Err(FeedError::CutShort {
                         line,

@@ -157,12 +157,16 @@ fn has_markup(raw: &str) -> bool {
 
 /// Plain text of several paragraphs as HTML.
 pub fn html_of_text(text: &str) -> String {
-    text.replace("\r\n", "\n")
-        .split("\n\n")
-        .map(str::trim)
-        .filter(|paragraph| !paragraph.is_empty())
-        .map(|paragraph| format!("<p>{}</p>", escape(paragraph).replace('\n', "<br>")))
-        .collect()
+    let mut out = String::new();
+    for paragraph in text.replace("\r\n", "\n").split("\n\n") {
+        let paragraph = paragraph.trim();
+        if !paragraph.is_empty() {
+            out.push_str("<p>");
+            out.push_str(&escape(paragraph).replace('\n', "<br>"));
+            out.push_str("</p>");
+        }
+    }
+    out
 }
 
 /// A name; `news@example.org (Aigerim Sadykova)` is the one in brackets, a bare address nobody's (it is not ours to publish).
@@ -175,7 +179,8 @@ pub fn person(raw: &str) -> Option<String> {
             _ => line.as_str(),
         },
     };
-    (!name.is_empty() && (!name.contains('@') || name.contains(' '))).then(|| name.to_owned())
+    let is_address = name.contains('@') && !name.contains(' ');
+    (!name.is_empty() && !is_address).then(|| name.to_owned())
 }
 
 #[cfg(test)]

@@ -383,7 +383,7 @@ impl Job<'_> {
             store::list_origins(&mut tx, source.id, &keys)
                 .await?
                 .into_iter()
-                .map(|origin| (origin.origin_guid.clone(), origin))
+                .map(|origin| (origin.guid.clone(), origin))
                 .collect();
         let mut tally = Tally::default();
         let mut entries = Vec::new();
@@ -394,7 +394,7 @@ impl Job<'_> {
                 tally.new += 1;
                 continue;
             };
-            if origin.origin_hash.as_deref() == Some(prepared.hash.as_str()) {
+            if origin.hash.as_deref() == Some(prepared.hash.as_str()) {
                 tally.unchanged += 1;
                 continue;
             }

@@ -8,7 +8,7 @@ use crate::base::language::Language;
 use crate::base::text::{clean, clean_line, cut_at_word, letters};
 use crate::base::time::Timestamp;
 use crate::base::token::hex;
-use crate::newsroom::markup::{Piece, escape, pieces, plain_text};
+use crate::newsroom::markup::{Piece, escape, pieces, plain_text, push_start};
 use crate::newsroom::sanitize::{SANITIZER, sanitize};
 use crate::newsroom::store::Text;
 use crate::newsroom::text::{
@@ -160,12 +160,16 @@ fn prepare(
     let updated = entry.updated.filter(credible).filter(|at| *at <= now);
     let released_at = published.or(updated).unwrap_or(now).min(now);
     let byline = cut_at_word(&entry.authors.join(", "), MAX_NAME - 1, 1);
+    let lead = lead(entry, &body_html);
     let text = Text {
         summary,
         body_source,
         format: BodyFormat::Html,
-        lead: lead(entry, &body_html),
-        body_html,
+        body_html: match &lead {
+            Some(lead) => without_first_picture(body_html, &lead.url),
+            None => body_html,
+        },
+        lead,
         sanitizer: SANITIZER,
         byline: Some(byline).filter(|b| !b.is_empty()),
         title,
@@ -331,6 +335,61 @@ fn lead(entry: &Entry, body_html: &str) -> Option<LeadImage> {
     })
 }
 
+/// The body without the lead picture at its very top, where it would stand twice on a page. A body that is nothing else stays.
+fn without_first_picture(body_html: String, url: &str) -> String {
+    let pieces = pieces(&body_html);
+    let is_text = |piece: &Piece<'_>| matches!(piece, Piece::Text(text) if !text.trim().is_empty());
+    let top = pieces.iter().position(is_text).unwrap_or(pieces.len());
+    let is_lead = |piece: &Piece<'_>| matches!(piece, Piece::Start("img", attributes) if attributes.iter().any(|(key, value)| *key == "src" && value == url));
+    let Some(at) = pieces[..top].iter().position(is_lead) else {
+        return body_html;
+    };
+    let mut kept: Vec<&Piece<'_>> = Vec::with_capacity(pieces.len());
+    for (i, piece) in pieces.iter().enumerate() {
+        if i == at {
+            continue;
+        }
+        // What the picture leaves empty goes with it.
+        if let (true, Piece::End(name), Some(Piece::Start(open, _))) =
+            (i > at && i <= top, piece, kept.last())
+            && name == open
+            && matches!(
+                *open,
+                "a" | "p"
+                    | "div"
+                    | "figure"
+                    | "span"
+                    | "picture"
+                    | "b"
+                    | "strong"
+                    | "em"
+                    | "section"
+            )
+        {
+            kept.pop();
+            continue;
+        }
+        kept.push(piece);
+    }
+    let mut out = String::with_capacity(body_html.len());
+    for piece in kept {
+        match piece {
+            Piece::Text(text) => out.push_str(text),
+            Piece::Start(name, attributes) => push_start(&mut out, name, attributes),
+            Piece::End(name) => {
+                out.push_str("</");
+                out.push_str(name);
+                out.push('>');
+            }
+        }
+    }
+    if has_content(&out) {
+        out.trim().to_owned()
+    } else {
+        body_html
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -398,6 +457,32 @@ mod tests {
         let mut empty = entry(None, "");
         empty.link = Some("https://origin.example/story/5/".to_owned());
         assert_eq!(one(empty, None).text.title, "origin.example/story/5");
+    }
+
+    #[test]
+    fn the_lead_picture_does_not_stand_twice() {
+        for (body, rest) in [
+            (
+                "<p><a href=\"/x\"><img src=\"/a.jpg\"></a></p><p>Text &amp; more</p>",
+                "<p>Text &amp; more</p>",
+            ),
+            (
+                "<img src=\"/a.jpg\">",
+                "<img src=\"https://origin.example/a.jpg\" alt=\"\">",
+            ),
+            ("<p><img src=\"/a.jpg\"> Text</p>", "<p> Text</p>"),
+            (
+                "<p>Text</p><p><img src=\"/a.jpg\"></p>",
+                "<p>Text</p><p><img src=\"https://origin.example/a.jpg\" alt=\"\"></p>",
+            ),
+        ] {
+            let prepared = one(entry(Some("x"), body), None);
+            assert_eq!(
+                prepared.text.lead.unwrap().url,
+                "https://origin.example/a.jpg"
+            );
+            assert_eq!(prepared.text.body_html, rest);
+        }
     }
 
     #[test]

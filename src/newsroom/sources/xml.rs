@@ -141,11 +141,8 @@ pub fn parse(text: &str) -> Result<Element, FeedError> {
     loop {
         let at = usize::try_from(reader.buffer_position()).unwrap_or(text.len());
         let line = |at: usize| {
-            text.as_bytes()[..at.min(text.len())]
-                .iter()
-                .filter(|b| **b == b'\n')
-                .count()
-                + 1
+            let before = &text.as_bytes()[..at.min(text.len())];
+            before.split(|b| *b == b'\n').count()
         };
         let (namespace, event) = match reader.read_resolved_event() {
             Ok((namespace, event)) => {
@@ -269,7 +266,8 @@ fn decode_references(raw: &str) -> String {
     while let Some(start) = rest.find('&') {
         out.push_str(&rest[..start]);
         rest = &rest[start..];
-        if let Some(end) = rest.find(';').filter(|end| *end <= 12) {
+        // The longest name that matters has a dozen letters; looking no further keeps a hostile text linear.
+        if let Some(end) = rest.bytes().take(13).position(|b| b == b';') {
             out.push_str(&decode_reference(&rest[1..end]));
             rest = &rest[end + 1..];
         } else {

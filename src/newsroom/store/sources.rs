@@ -40,11 +40,11 @@ pub struct NewSource<'a> {
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct Origin {
     /// What the origin calls it.
-    pub origin_guid: String,
+    pub guid: String,
     /// Row.
     pub id: i64,
     /// Hash of what the origin said last.
-    pub origin_hash: Option<String>,
+    pub hash: Option<String>,
 }
 
 /// The source with that identity.
@@ -91,7 +91,7 @@ pub async fn list_origins(tx: &mut Tx, source_id: i64, guids: &[String]) -> Resu
     let mut out = Vec::new();
     for chunk in guids.chunks(CHUNK) {
         let rows: Vec<Origin> = on_tx!(tx, c => {
-            let mut query = QueryBuilder::new("SELECT origin_guid, id, origin_hash FROM article WHERE source_id = ");
+            let mut query = QueryBuilder::new("SELECT origin_guid AS guid, id, origin_hash AS hash FROM article WHERE source_id = ");
             query.push_bind(source_id).push(" AND origin_guid IN (");
             let mut list = query.separated(", ");
             for guid in chunk {

@@ -126,10 +126,15 @@ impl TestApp {
             Engine::Sqlite => format!("sqlite:{}", folder.path().join("jarshy.db").display()),
             Engine::Postgres => {
                 let server = postgres_url().unwrap();
+                // Process ids come round again, and a killed test leaves its database behind.
+                let started = std::time::SystemTime::now()
+                    .duration_since(std::time::UNIX_EPOCH)
+                    .unwrap();
                 let name = format!(
-                    "t_{}_{}",
+                    "t_{}_{}_{}",
                     std::process::id(),
-                    COUNT.fetch_add(1, Ordering::SeqCst)
+                    COUNT.fetch_add(1, Ordering::SeqCst),
+                    started.as_micros()
                 );
                 let pool = sqlx::PgPool::connect(&server).await.unwrap();
                 let sql = format!("CREATE DATABASE {name}");
