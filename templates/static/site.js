@@ -15,8 +15,10 @@
   if (size) {
     size.hidden = false;
     size.addEventListener("click", (event) => {
-      const value = event.target.closest("button")?.dataset.size;
+      let value = event.target.closest("button")?.dataset.size;
       if (value === undefined) return;
+      // On a phone there is one button, which goes there and back.
+      if (value === recall()) value = "0";
       try { localStorage.setItem("text-size", value); } catch { /* private window: for this page alone */ }
       resize(value);
     });

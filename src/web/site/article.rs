@@ -208,8 +208,11 @@ async fn story(state: &WebState, lang: &Language, article: &Article) -> Result<R
             views,
             translations,
             lead,
-            body: article.body_html.clone(),
-            byline: article.byline.clone(),
+            body: with_reference(&article.body_html),
+            byline: article
+                .byline
+                .clone()
+                .filter(|byline| !ends_with(&article.body_html, byline)),
             correction: article.correction.clone(),
             source: article.source.clone(),
             share: share(&address, &article.title),
@@ -218,6 +221,52 @@ async fn story(state: &WebState, lang: &Language, article: &Article) -> Result<R
             older: older.map(neighbour),
         },
     )
+}
+
+/// What opens a reference paragraph in the three languages.
+const REFERENCE: [&str; 3] = ["Анықтама:", "Справочно:", "For reference:"];
+
+/// Puts the paragraph that begins with a bold «Справочно:» into an `aside`: in feeds and mails it is a paragraph, on the page it
+/// stands apart.
+fn with_reference(body: &str) -> String {
+    let mut out = String::with_capacity(body.len() + 32);
+    let mut rest = body;
+    while let Some(at) = rest.find("<p><strong>") {
+        let (before, paragraph) = rest.split_at(at);
+        out.push_str(before);
+        let words = &paragraph["<p><strong>".len()..];
+        let end = paragraph.find("</p>").map(|end| end + "</p>".len());
+        match end {
+            Some(end) if REFERENCE.iter().any(|word| words.starts_with(word)) => {
+                out.push_str("<aside>");
+                out.push_str(&paragraph[..end]);
+                out.push_str("</aside>");
+                rest = &paragraph[end..];
+            }
+            _ => {
+                out.push_str("<p><strong>");
+                rest = words;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Whether the text already ends with the sign-off, whatever its markup and full stop.
+fn ends_with(body: &str, byline: &str) -> bool {
+    let mut text = String::with_capacity(body.len());
+    let mut is_tag = false;
+    for c in body.chars() {
+        match c {
+            '<' => is_tag = true,
+            '>' => is_tag = false,
+            c if !is_tag => text.push(c),
+            _ => {}
+        }
+    }
+    let bare = |text: &str| text.trim().trim_end_matches('.').trim().to_lowercase();
+    bare(&text).ends_with(&bare(byline))
 }
 
 fn share(address: &str, title: &str) -> Share {
@@ -383,4 +432,47 @@ async fn withdrawn(
             texts,
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_stands_apart() {
+        assert_eq!(
+            with_reference(
+                "<p><strong>Бір</strong></p><p><strong>Анықтама:</strong> ұзын өзен.</p><p>Соңы</p>"
+            ),
+            "<p><strong>Бір</strong></p><aside><p><strong>Анықтама:</strong> ұзын өзен.</p></aside><p>Соңы</p>"
+        );
+        for plain in [
+            "",
+            "<p>Жай мәтін</p>",
+            "<p><strong>Справочно:</strong> без конца",
+        ] {
+            assert_eq!(with_reference(plain), plain);
+        }
+    }
+
+    #[test]
+    fn a_sign_off_is_not_said_twice() {
+        let body = "<p>Текст.</p><p><em>Пресс-служба акимата.</em></p>";
+        assert!(ends_with(body, "Пресс-служба акимата"));
+        assert!(!ends_with(body, "Айгерим Серик"));
+    }
+
+    #[test]
+    fn shared_links_need_no_script_and_hold_no_plus() {
+        let share = share("https://news.example.kz/kk/news/su", "Су & қар + жел");
+        assert_eq!(
+            share.telegram,
+            "https://t.me/share/url?url=https%3A%2F%2Fnews.example.kz%2Fkk%2Fnews%2Fsu&text=%D0%A1%D1%83%20%26%20%D2%9B%D0%B0%D1%80%20%2B%20%D0%B6%D0%B5%D0%BB"
+        );
+        assert!(
+            share
+                .whatsapp
+                .starts_with("https://wa.me/?text=%D0%A1%D1%83%20%26")
+        );
+    }
 }
