@@ -39,7 +39,7 @@ fn hashes() -> &'static BTreeMap<String, String> {
 
 /// The path of a file with its hash, e.g. `/static/site.css?v=0a1b…`. The style sheet's also names the accent colour.
 pub fn address(name: &str, config: &Config) -> String {
-    if name.ends_with(".css") {
+    if ending(name) == "css" {
         // It names fonts by their hashes, so it is another one when any file is.
         let all: String = hashes().values().map(String::as_str).collect();
         let hash = &hex(&Sha256::digest(all.as_bytes()))[..12];
@@ -48,6 +48,10 @@ pub fn address(name: &str, config: &Config) -> String {
     } else {
         hashed(name)
     }
+}
+
+fn ending(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(_, ending)| ending)
 }
 
 fn hashed(name: &str) -> String {
@@ -84,7 +88,7 @@ async fn file(
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let stored = Files::get(&name).ok_or(WebError::NotFound)?;
-    let kind = match name.rsplit_once('.').map_or("", |(_, ending)| ending) {
+    let kind = match ending(&name) {
         "css" => "text/css; charset=utf-8",
         "js" => "text/javascript; charset=utf-8",
         "svg" => "image/svg+xml",
@@ -94,9 +98,9 @@ async fn file(
         _ => "application/octet-stream",
     };
     let accent = &state.core.config.newsroom.accent;
-    let body = if name.ends_with(".css") {
+    let body = if ending(&name) == "css" {
         colour(&String::from_utf8_lossy(&stored.data), accent).into_bytes()
-    } else if name.ends_with(".svg") {
+    } else if ending(&name) == "svg" {
         String::from_utf8_lossy(&stored.data)
             .replace("#0a7a6e", accent)
             .into_bytes()
@@ -135,7 +139,7 @@ fn colour(css: &str, accent: &str) -> String {
     let mut css = css
         .replace("--accent: #0a7a6e", &format!("--accent: {light}"))
         .replace("--accent: #4db8a8", &format!("--accent: {dark}"));
-    for font in hashes().keys().filter(|name| name.ends_with(".woff2")) {
+    for font in hashes().keys().filter(|name| ending(name) == "woff2") {
         css = css.replace(&format!("/static/{font}\""), &format!("{}\"", hashed(font)));
     }
     css

@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::card::{Picture, StoryCard, cards, section_link};
-use super::{all_languages, known_language, other_news, redirect};
+use super::{all_languages, check_slug, known_language, other_news, redirect};
 use crate::base::language::Language;
 use crate::base::text::cut_at_word;
 use crate::newsroom::store;
@@ -82,6 +82,7 @@ pub(super) async fn page(
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let lang = known_language(&state, &typed).await?;
+    check_slug(&slug)?;
     let Some(article) = store::find_article_by_slug(&state.core.db, &lang, &slug).await? else {
         return elsewhere(&state, &lang, &slug).await;
     };
@@ -270,18 +271,21 @@ fn ends_with(body: &str, byline: &str) -> bool {
 }
 
 fn share(address: &str, title: &str) -> Share {
-    let mut telegram = url::form_urlencoded::Serializer::new("https://t.me/share/url?".to_owned());
-    let mut whatsapp = url::form_urlencoded::Serializer::new(String::new());
-    whatsapp.append_pair("text", &format!("{title} {address}"));
-    let telegram_query = telegram
-        .append_pair("url", address)
-        .append_pair("text", title)
-        .finish();
+    // Some apps show a plus sign where a form means a space.
+    let query = |pairs: &[(&str, &str)]| {
+        url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(pairs)
+            .finish()
+            .replace('+', "%20")
+    };
+    let both = format!("{title} {address}");
     Share {
         address: address.to_owned(),
-        // Some apps show a plus sign where a form means a space.
-        telegram: telegram_query.replace('+', "%20"),
-        whatsapp: format!("https://wa.me/?{}", whatsapp.finish().replace('+', "%20")),
+        telegram: format!(
+            "https://t.me/share/url?{}",
+            query(&[("url", address), ("text", title)])
+        ),
+        whatsapp: format!("https://wa.me/?{}", query(&[("text", &both)])),
     }
 }
 

@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Serialize;
 
+use super::check_slug;
 use crate::digest::{self, IssueView};
 use crate::web::WebState;
 use crate::web::error::WebError;
@@ -19,6 +20,7 @@ pub(super) async fn page(
     State(state): State<WebState>,
     Path(uid): Path<String>,
 ) -> Result<Response, WebError> {
+    check_slug(&uid)?;
     let issue = digest::find_issue_view(&state.core, &state.theme, &uid)
         .await?
         .ok_or(WebError::NotFound)?;

@@ -91,6 +91,16 @@ pub(in crate::web) async fn known_language(
     }
 }
 
+/// What is no slug never reaches the database (PostgreSQL refuses U+0000 in a text).
+fn check_slug(typed: &str) -> Result<(), WebError> {
+    let is_slug = !typed.is_empty()
+        && typed.len() <= 200
+        && typed
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    is_slug.then_some(()).ok_or(WebError::NotFound)
+}
+
 /// Every language that has pages: the newsroom's in their order, then those of imported stories.
 async fn all_languages(state: &WebState) -> Result<Vec<Language>, WebError> {
     let mut all = state.core.config.newsroom.languages.clone();

@@ -102,7 +102,7 @@ pub(super) async fn save(
     let mut typed = present;
     typed.wishes = wishes;
     let outcome = Outcome::Refused {
-        errors,
+        errors: Box::new(errors),
         paused_until: fields.get("paused_until").chars().take(20).collect(),
     };
     page(&state, &token, &typed, Some(outcome))
@@ -116,7 +116,7 @@ pub(super) async fn save(
 enum Outcome {
     Saved,
     Refused {
-        errors: Errors,
+        errors: Box<Errors>,
         paused_until: String,
     },
 }
@@ -140,7 +140,7 @@ fn page(
         Some(Outcome::Refused {
             errors,
             paused_until,
-        }) => (errors, Some(paused_until)),
+        }) => (*errors, Some(paused_until)),
         _ => (Errors::default(), None),
     };
     let has_errors = errors.any();

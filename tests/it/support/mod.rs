@@ -4,6 +4,8 @@
 pub mod desk;
 pub mod smtp;
 
+pub mod browser;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
