@@ -92,7 +92,7 @@ pub async fn publish(core: &Core, draft: Draft) -> Result<Published, NewsroomErr
     if state == ArticleState::Released {
         core.bells.released.notify_waiters();
     }
-    tracing::info!(
+    tracing::debug!(
         article = published.article_id,
         state = state.word(),
         no = published.release_no,

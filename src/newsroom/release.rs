@@ -24,7 +24,7 @@ pub async fn release_due(core: &Core) -> Result<usize, NewsroomError> {
     };
     if released > 0 {
         core.bells.released.notify_waiters();
-        tracing::info!(released, "released what was due");
+        tracing::debug!(released, "released what was due");
     }
     Ok(released)
 }

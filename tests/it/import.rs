@@ -148,6 +148,24 @@ async fn ten_real_feeds_lose_no_entry_and_change_nothing_twice(engine: Engine) {
             }
         }
     }
+    for article in articles.iter().filter(|a| a.lead.is_some()) {
+        let url = &article.lead.as_ref().unwrap().url;
+        assert!(!url.contains("%20%20") && !url.contains(' '), "{url}");
+    }
+    let mrazik = articles
+        .iter()
+        .find(|a| a.title.starts_with("Zima ako u Mrázika"))
+        .unwrap();
+    assert!(
+        mrazik.lead.as_ref().unwrap().url.ends_with("&v=2"),
+        "{:?}",
+        mrazik.lead
+    );
+    assert!(
+        !mrazik.body_html.contains("<img"),
+        "the picture does not stand twice: {}",
+        mrazik.body_html
+    );
     let languages: HashSet<String> = articles.iter().map(|a| a.language.to_string()).collect();
     assert_eq!(languages, ["en", "ru", "sk"].map(str::to_owned).into());
     let onliner = articles

@@ -235,7 +235,7 @@ pub async fn import_feed(
     if report.new + report.changed > 0 {
         core.bells.released.notify_waiters();
     }
-    tracing::info!(
+    tracing::debug!(
         new = report.new,
         changed = report.changed,
         unchanged = report.unchanged,

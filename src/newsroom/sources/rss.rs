@@ -252,11 +252,19 @@ pub fn pictures(item: &Element, base: &Url) -> Vec<LeadImage> {
             .filter(|e| room(e) == Room::Itunes && e.name == "image")
             .filter_map(|e| picture(e, "href", base)),
     );
+    // Words that some newspapers made up; an `image` may be built like the one of a channel, with its address in `url`.
     for name in ["bigimage", "image", "thumbnail"] {
-        let url = text(item, Room::Core, name)
-            .filter(|url| url.starts_with("http"))
-            .and_then(|url| web(&url, base));
-        out.extend(url.map(bare));
+        let Some(element) = child(item, Room::Core, name) else {
+            continue;
+        };
+        let address = text(element, Room::Core, "url")
+            .or_else(|| {
+                element
+                    .text()
+                    .filter(|_| element.elements().next().is_none())
+            })
+            .filter(|url| url.starts_with("http") && !url.contains(char::is_whitespace));
+        out.extend(address.and_then(|url| web(&url, base)).map(bare));
     }
     out
 }
