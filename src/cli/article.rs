@@ -9,7 +9,9 @@ use serde_json::json;
 
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
+use crate::digest;
 use crate::newsroom::{self, ArticleState, BodyFormat, Draft, Edit, Importance, LeadImage, store};
+use crate::theme::Theme;
 use crate::work::Core;
 
 /// Options of `jarshy article`.
@@ -134,7 +136,15 @@ pub async fn run(core: Core, args: Args) -> anyhow::Result<ExitCode> {
         }
         Command::Withdraw { uid, reason } => {
             newsroom::withdraw(&core, &uid, reason.as_deref()).await?;
+            // At once, not with the service's next tick: mail that leaves from now on must not have it.
+            let theme = Theme::load(&core.config)?;
+            let letters = digest::follow_withdrawals(&core, &theme).await?;
             println!("withdrew {uid}");
+            if letters > 0 {
+                println!(
+                    "it was taken out of {letters} digests that are not sent to everybody yet"
+                );
+            }
         }
         Command::List {
             language,

@@ -17,6 +17,7 @@ mod digest_command;
 mod import;
 mod inbox;
 mod interruptions;
+mod issues;
 mod kill;
 mod month;
 mod newsroom;
