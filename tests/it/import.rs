@@ -684,11 +684,13 @@ async fn an_entry_that_is_withdrawn_stays_withdrawn(engine: Engine) {
 }
 
 async fn large_feeds_are_stored_in_order(engine: Engine) {
+    use std::fmt::Write;
     let app = newsroom(engine).await;
     let mut items = String::new();
     for n in (0..1203).rev() {
         let date = Timestamp::from_millis(1_700_000_000_000 + n * 60_000);
-        items += &format!(
+        let _ = write!(
+            items,
             "<item><title>Запись {n}</title><guid>{n}</guid><pubDate>{date}</pubDate><description>Текст</description>\
              <category>К{}</category></item>",
             n % 7
