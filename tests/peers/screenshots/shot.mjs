@@ -39,7 +39,7 @@ try {
   // Pictures below the fold wait for the reader to come; the camera comes at once.
   await page.evaluate(() => Promise.all([...document.images].map((image) => {
     image.loading = "eager";
-    return image.complete ? null : new Promise((done) => { image.onload = image.onerror = done; });
+    return image.decode().catch(() => null);
   })));
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   if (overflow > 0) console.error(`${target} at ${width} px is ${overflow} px too wide`);
