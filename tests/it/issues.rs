@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use jarshy::audience::Cadence;
+use jarshy::base::address::EmailAddress;
 use jarshy::base::token::Purpose;
+use jarshy::db::Db;
 use jarshy::digest::{self, Reader};
 use jarshy::newsroom::{Draft, Importance};
 use jarshy::theme::Theme;
-use jarshy::{audience, newsroom, on_db, on_tx, work};
+use jarshy::work::{self, Core};
+use jarshy::{audience, newsroom, on_db, on_tx};
 
 use crate::both_engines;
 use crate::support::desk::{Desk, language, wishes};
@@ -26,6 +29,7 @@ both_engines!(
     looking_ahead_agrees_with_the_plan_and_leaves_no_trace,
     a_slot_is_recomputed_from_its_date_and_hour,
     what_does_not_add_up_is_said,
+    a_run_of_several_chunks_is_shared_by_two_planners,
 );
 
 const ALMATY: &str = "Asia/Almaty";
@@ -495,4 +499,51 @@ async fn what_does_not_add_up_is_said(engine: Engine) {
         wrong[0].contains("2 people of it were passed over"),
         "{wrong:?}"
     );
+}
+
+async fn a_run_of_several_chunks_is_shared_by_two_planners(engine: Engine) {
+    // One more than two chunks of 5,000.
+    const PEOPLE: usize = 10_001;
+    let desk = Desk::open(engine).await;
+    let people: Vec<_> = (0..PEOPLE)
+        .map(|n| {
+            (
+                EmailAddress::parse(&format!("reader{n}@example.org")).unwrap(),
+                wishes(if n % 2 == 0 { &["ru"] } else { &["kk", "ru"] }, ALMATY),
+            )
+        })
+        .collect();
+    audience::add(desk.core(), None, &people, "agreed on paper")
+        .await
+        .unwrap();
+    desk.publish("ru", FLOOD_RU).await;
+    desk.app.set_time(MORNING);
+    assert_eq!(desk.open_runs().await, 1);
+    let core = desk.core();
+    let other = Core::new(
+        (*core.config).clone(),
+        Db::connect(&core.config.database).await.unwrap(),
+        core.clock.clone(),
+        (*core.keys).clone(),
+    );
+    let (one, two) = tokio::join!(
+        digest::work_runs(core, &desk.theme),
+        digest::work_runs(&other, &desk.theme)
+    );
+    let mut reports = one.unwrap();
+    reports.extend(two.unwrap());
+    // If each went while the other still held the rest, the next minute closes the run.
+    reports.extend(desk.tick().await);
+    assert_eq!(reports.len(), 1, "a run closes once");
+    assert_eq!(
+        (reports[0].state.as_str(), reports[0].mailed),
+        ("done", PEOPLE as i64)
+    );
+    assert_eq!(desk.count("SELECT COUNT(*) FROM issue").await, 2);
+    assert_eq!(
+        desk.count("SELECT COUNT(DISTINCT recipient_id) FROM delivery")
+            .await,
+        PEOPLE as i64
+    );
+    desk.agrees().await;
 }
