@@ -14,6 +14,8 @@ use crate::web::shell::{Card, NavLink, Shell, render};
 
 /// Stories looked through for the lead and the rail.
 const NEWEST: i64 = 40;
+/// Stories under a lead without a picture.
+const SECONDS: usize = 2;
 /// Stories beside the lead.
 const RAIL: usize = 5;
 /// Stories under one section's name.
@@ -24,6 +26,8 @@ const LEAD_AGE: i64 = 3 * 24 * 3600 * 1000;
 #[derive(Serialize)]
 struct Front {
     lead: Option<StoryCard>,
+    /// With pictures, under a lead that has none.
+    seconds: Vec<StoryCard>,
     rail: Vec<StoryCard>,
     blocks: Vec<Block>,
 }
@@ -55,6 +59,14 @@ pub(super) async fn page(
     let newest = store::list_public(db, &of(None), 0, NEWEST).await?;
     let lead = find_lead(&newest);
     let mut shown: Vec<i64> = lead.iter().map(|article| article.id).collect();
+    let is_bare = lead.is_some_and(|article| article.lead.is_none());
+    let seconds: Vec<Article> = newest
+        .iter()
+        .filter(|article| is_bare && article.lead.is_some() && !shown.contains(&article.id))
+        .take(SECONDS)
+        .cloned()
+        .collect();
+    shown.extend(seconds.iter().map(|article| article.id));
     let rail: Vec<Article> = newest
         .iter()
         .filter(|article| !shown.contains(&article.id))
@@ -96,12 +108,18 @@ pub(super) async fn page(
     shell.card = Some(Card::website(shell.newsroom.clone(), description));
     let lead: Vec<Article> = lead.cloned().into_iter().collect();
     let lead = cards(&state, &lang, &sections, &lead).await?.pop();
+    let seconds = cards(&state, &lang, &sections, &seconds).await?;
     let rail = cards(&state, &lang, &sections, &rail).await?;
     render(
         &state,
         &shell,
         "web/front.html",
-        Front { lead, rail, blocks },
+        Front {
+            lead,
+            seconds,
+            rail,
+            blocks,
+        },
     )
 }
 

@@ -109,10 +109,6 @@ pub(super) async fn save(
 }
 
 /// What became of a submitted form.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one stands on the stack for one answer"
-)]
 enum Outcome {
     Saved,
     Refused {
