@@ -21,7 +21,7 @@ need node nodejs
 need npm npm
 need curl curl
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
-fc-list 2>/dev/null | grep -qi 'noto sans' || missing+=(fonts-noto-core)
+[ -d /usr/share/fonts/truetype/noto ] || missing+=(fonts-noto-core)
 if [ ${#missing[@]} -gt 0 ]; then
   echo "installing: ${missing[*]}"
   as_root=""

@@ -196,6 +196,7 @@ fn entry(document: &Document, item: &Item) -> Result<Entry, AtomError> {
     })
 }
 
+/// `atom_syndication` writes the attributes of extensions as they are given (0.12.10), so they are escaped here.
 fn extension(media: MediaElement) -> Extension {
     Extension {
         name: format!("media:{}", media.name),
@@ -203,7 +204,7 @@ fn extension(media: MediaElement) -> Extension {
         attrs: media
             .attributes
             .into_iter()
-            .map(|(k, v)| (k.to_owned(), v))
+            .map(|(k, v)| (k.to_owned(), quick_xml::escape::escape(v).into_owned()))
             .collect(),
         children: media
             .children

@@ -130,6 +130,11 @@ fn open(tag: &BytesStart<'_>, prefixes: &mut Vec<String>) -> Result<String, Stri
     for attribute in tag.attributes() {
         let attribute = attribute.map_err(|e| e.to_string())?;
         let key = attribute.key.as_ref().to_owned();
+        let value: &str = attribute.value.as_ref();
+        quick_xml::escape::unescape(value).map_err(|e| format!("attribute {key}: {e}"))?;
+        if value.contains('<') {
+            return Err(format!("attribute {key} holds a bare <"));
+        }
         match key.strip_prefix("xmlns:") {
             Some(prefix) => prefixes.push(prefix.to_owned()),
             None => used.push(key),
@@ -165,6 +170,7 @@ mod tests {
             ("<guid>1</guid>", "", "guid"),
             ("<guid>", "<media:x/><guid>", "prefix media"),
             ("<title>a", "<title>a\u{8}", "U+0008"),
+            ("<guid>", "<guid url=\"a?b&c=d\">", "attribute url"),
             ("</rss>", "", "ends inside"),
             (
                 "</item>",
