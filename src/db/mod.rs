@@ -1,6 +1,6 @@
 //! The two engines behind one enum.
 //!
-//! One SQL text with `$1…$N` serves both; [`on_db!`] and [`on_tx!`] expand a body once per driver. What differs stands side by
+//! One SQL text with `$1…$N` serves both; [`on_db!`](crate::on_db) and [`on_tx!`](crate::on_tx) expand a body once per driver. What differs stands side by
 //! side in constants named `…_SQLITE` and `…_POSTGRES`, with the reason. A store function takes `&Db` to read and `&mut Tx` to
 //! write, so that a use case can span rooms in one transaction.
 //!
