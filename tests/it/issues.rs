@@ -13,6 +13,7 @@ use jarshy::work::{self, Core};
 use jarshy::{audience, newsroom, on_db, on_tx};
 
 use crate::both_engines;
+use crate::support::browser::Browser;
 use crate::support::desk::{Desk, language, wishes};
 use crate::support::{Engine, TestApp};
 
@@ -334,17 +335,41 @@ async fn the_page_of_an_issue_follows_withdrawals(engine: Engine) {
             .unwrap()
     };
     assert_eq!(view().await.unwrap().count_text, "2 новых материала");
+    // Anyone may open it: the page has nobody's name, and no way to act for somebody.
+    let browser = Browser::new(&desk.app);
+    let address = format!("/issues/{uid}");
+    browser
+        .get(&address)
+        .await
+        .is(200)
+        .names_its_fields()
+        .has("<html lang=\"ru\"")
+        .has("2 новых материала")
+        .has(FLOOD_RU)
+        .has(BRIDGE_RU)
+        .has("noindex")
+        .lacks(AIGERIM)
+        .lacks("/unsubscribe/")
+        .lacks("/preferences/");
     // The page is right before the letter is revised.
     desk.withdraw(&flood).await;
     let page = view().await.unwrap();
     assert_eq!(page.lead.title, BRIDGE_RU);
     assert!(!page.subject.contains(FLOOD_RU));
+    browser
+        .get(&address)
+        .await
+        .is(200)
+        .has(BRIDGE_RU)
+        .lacks(FLOOD_RU);
     let latest = digest::find_latest_issue(desk.core(), 1, &language("ru"))
         .await
         .unwrap();
     assert_eq!(latest.unwrap().0, format!("/issues/{uid}"));
     desk.withdraw(&bridge).await;
     assert!(view().await.is_none());
+    browser.get(&address).await.is(404);
+    browser.get("/issues/no-such-issue").await.is(404);
     let unknown = digest::find_issue_view(desk.core(), &desk.theme, "no-such-issue").await;
     assert!(unknown.unwrap().is_none());
 }

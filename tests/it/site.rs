@@ -1,10 +1,13 @@
 //! The public pages over HTTP, on both engines.
 
+use std::sync::Arc;
+
 use axum::http::Method;
 use jarshy::base::language::Language;
 use jarshy::base::time::Timestamp;
-use jarshy::newsroom::{self, Draft, Edit, Importance, Published};
+use jarshy::newsroom::{self, Draft, Importance, Published};
 use jarshy::web::ViewCounter;
+use jarshy::{on_db, on_tx};
 
 use crate::both_engines;
 use crate::support::browser::Browser;
@@ -21,8 +24,10 @@ both_engines!(
     other_news_are_four_and_never_the_story_itself,
     neighbours_stay_in_section_and_language,
     sections_and_tags_have_twenty_a_page,
+    pages_hold_each_story_once_when_all_came_at_one_moment,
     a_page_is_validated_and_turns_at_local_midnight,
     views_are_counted_in_memory_and_shown_from_ten,
+    what_readers_do_leaves_the_feeds_alone,
     a_foreign_language_has_pages_in_an_english_frame,
     errors_speak_the_readers_language,
     pages_forbid_what_they_do_not_use,
@@ -229,29 +234,37 @@ async fn a_story_without_a_text_says_so_in_the_readers_language(engine: Engine) 
 
 async fn an_old_address_leads_to_the_new_one(engine: Engine) {
     let house = Newsroom::open(engine).await;
-    let story = house.story("kk", "society", "Көпір ашылды").await;
-    newsroom::edit_quietly(
-        &house.app.core,
-        &story.uid,
-        Edit {
-            title: Some("Жаңа көпір ашылды".to_owned()),
-            ..Edit::default()
-        },
-    )
-    .await
-    .unwrap();
+    let story = house.story("kk", "society", "Жаңа көпір ашылды").await;
+    // The address that the story had before.
+    let mut tx = house.app.core.db.begin().await.unwrap();
+    on_tx!(&mut tx, c => sqlx::query(
+        "INSERT INTO article_slug (language, slug, article_id, is_current) VALUES ('kk', 'kopir-ashyldy', $1, $2)")
+        .bind(story.article_id).bind(false).execute(c).await.map(drop)).unwrap();
+    tx.commit().await.unwrap();
     let old = house.browser.get("/kk/news/kopir-ashyldy").await;
-    if old.status.as_u16() == 308 {
-        assert_eq!(old.header("location"), "/kk/news/jana-kopir-ashyldy");
-        house
-            .browser
-            .get("/kk/news/jana-kopir-ashyldy")
-            .await
-            .is(200);
-    } else {
-        // The newsroom keeps a slug for life: then the address simply stays.
-        old.is(200).has("Жаңа көпір ашылды");
-    }
+    assert_eq!(
+        old.is(308).header("location"),
+        "/kk/news/jana-kopir-ashyldy"
+    );
+    house
+        .browser
+        .get("/kk/news/jana-kopir-ashyldy")
+        .await
+        .is(200)
+        .has("href=\"https://news.example.kz/kk/news/jana-kopir-ashyldy\"")
+        .lacks("/kopir-ashyldy");
+    // Withdrawn, the old address still leads to the page that says so.
+    newsroom::withdraw(&house.app.core, &story.uid, Some("Күні қате"))
+        .await
+        .unwrap();
+    house.browser.get("/kk/news/kopir-ashyldy").await.is(308);
+    house
+        .browser
+        .get("/kk/news/jana-kopir-ashyldy")
+        .await
+        .is(410)
+        .has("Материал редакцияның шешімімен алынып тасталды.")
+        .has("Себебі: Күні қате");
 }
 
 async fn a_withdrawn_story_is_gone_and_says_why(engine: Engine) {
@@ -259,19 +272,11 @@ async fn a_withdrawn_story_is_gone_and_says_why(engine: Engine) {
     let story = house.story("ru", "economy", "Ошибочный пресс-релиз").await;
     house.story("ru", "economy", "Соседняя новость").await;
     let path = "/ru/news/oshibochnyi-press-reliz";
-    let path = if house.browser.get(path).await.status == 200 {
-        path.to_owned()
-    } else {
-        let article = jarshy::newsroom::store::find_article_by_uid(&house.app.core.db, &story.uid)
-            .await
-            .unwrap()
-            .unwrap();
-        article.path()
-    };
+    house.browser.get(path).await.is(200);
     newsroom::withdraw(&house.app.core, &story.uid, Some("Данные уточняются"))
         .await
         .unwrap();
-    let page = house.browser.get(&path).await;
+    let page = house.browser.get(path).await;
     page.is(410)
         .has("Материал снят с публикации по решению редакции.")
         .has("Данные уточняются")
@@ -331,6 +336,46 @@ async fn what_is_not_released_is_nowhere(engine: Engine) {
         .is(200)
         .has("Эмбаргодағы жаңалық");
     house.browser.get("/kk/").await.has("Эмбаргодағы жаңалық");
+    house
+        .browser
+        .get("/kk/tags/qupiia")
+        .await
+        .is(200)
+        .has("Эмбаргодағы жаңалық");
+
+    // Taken back before its time, an article is a draft, and stays unseen when the time comes.
+    let embargo: Timestamp = "2026-02-28T12:00:00+05:00".parse().unwrap();
+    let draft = house
+        .publish(Draft {
+            embargo_at: Some(embargo),
+            tags: vec!["Құпия".to_owned()],
+            ..draft("kk", "society", "Қолжазба күйінде қалған")
+        })
+        .await;
+    newsroom::withdraw(&house.app.core, &draft.uid, None)
+        .await
+        .unwrap();
+    house.app.set_time("2026-02-28T12:00:01+05:00");
+    newsroom::release_due(&house.app.core).await.unwrap();
+    let article = newsroom::store::find_article_by_uid(&house.app.core.db, &draft.uid)
+        .await
+        .unwrap()
+        .unwrap();
+    house.browser.get(&article.path()).await.is(404);
+    for path in [
+        "/kk/",
+        "/kk/sections/society",
+        "/kk/tags/qupiia",
+        "/kk/news/ashyq-janalyq",
+        "/kk/feed.rss",
+    ] {
+        house
+            .browser
+            .get(path)
+            .await
+            .is(200)
+            .lacks("Қолжазба күйінде");
+    }
 }
 
 async fn other_news_are_four_and_never_the_story_itself(engine: Engine) {
@@ -438,12 +483,48 @@ async fn sections_and_tags_have_twenty_a_page(engine: Engine) {
         .has("В этой рубрике новостей пока нет");
 }
 
+async fn pages_hold_each_story_once_when_all_came_at_one_moment(engine: Engine) {
+    let house = Newsroom::open(engine).await;
+    for n in 1..=50 {
+        let draft = Draft {
+            tags: vec!["Көпір".to_owned()],
+            ..draft("kk", "society", &format!("Жаңалық №{n:02}"))
+        };
+        newsroom::publish(&house.app.core, draft).await.unwrap();
+    }
+    // A correction may move a row, never its place.
+    let mut tx = house.app.core.db.begin().await.unwrap();
+    on_tx!(&mut tx, c => sqlx::query("UPDATE article SET edited_at = edited_at + 1 WHERE id % 3 = 0")
+        .execute(c).await.map(drop))
+    .unwrap();
+    tx.commit().await.unwrap();
+    let expected: Vec<String> = (1..=50).rev().map(|n| format!("№{n:02}")).collect();
+    for place in ["/kk/sections/society", "/kk/tags/kopir"] {
+        let mut seen = Vec::new();
+        for address in [
+            place.to_owned(),
+            format!("{place}?page=2"),
+            format!("{place}?page=3"),
+        ] {
+            let page = house.browser.get(&address).await;
+            for card in page.is(200).body.split("class=\"card-title\"").skip(1) {
+                let at = card.find('№').unwrap();
+                seen.push(card[at..].chars().take(3).collect::<String>());
+            }
+        }
+        assert_eq!(seen, expected, "{place}");
+    }
+}
+
 async fn a_page_is_validated_and_turns_at_local_midnight(engine: Engine) {
     let house = Newsroom::open(engine).await;
     house.app.set_time("2026-02-28T23:00:00+05:00");
     house.story("kk", "society", "Кешкі жаңалық").await;
     house.app.set_time("2026-02-28T23:59:59+05:00");
+    let feed = house.browser.get("/kk/feed.rss").await;
+    feed.is(200).has("Кешкі жаңалық");
     let before = house.browser.get("/kk/").await;
+    before.is(200).has("Сенбі, 28 ақпан 2026 жыл");
     let tag = before.header("etag").to_owned();
     assert!(tag.starts_with("W/\""));
     let again = house.browser.get_with("/kk/", "if-none-match", &tag).await;
@@ -455,15 +536,28 @@ async fn a_page_is_validated_and_turns_at_local_midnight(engine: Engine) {
     let after = house.browser.get_with("/kk/", "if-none-match", &tag).await;
     after.is(200).has("Жексенбі, 1 наурыз 2026 жыл");
     assert_ne!(after.header("etag"), tag);
+    // A feed knows no today. A fresh instance builds the same bytes, too.
+    for browser in [&house.browser, &Browser::new(&house.app)] {
+        let same = browser.get("/kk/feed.rss").await;
+        assert_eq!(same.is(200).body, feed.body);
+        assert_eq!(same.header("etag"), feed.header("etag"));
+    }
 }
 
 async fn views_are_counted_in_memory_and_shown_from_ten(engine: Engine) {
     let house = Newsroom::open(engine).await;
     let story = house.story("kk", "society", "Көп оқылған").await;
     let path = "/kk/news/kop-oqylgan";
+    let views = Arc::new(ViewCounter::default());
+    let browser = Browser::counting(&house.app, Arc::clone(&views));
+    let stored = async || {
+        newsroom::store::list_views(&house.app.core.db, &[story.article_id])
+            .await
+            .unwrap()
+    };
+    // Robots, and whoever asks for the head alone or for a page that is not there.
     for _ in 0..30 {
-        house
-            .browser
+        browser
             .get_with(
                 path,
                 "user-agent",
@@ -471,35 +565,75 @@ async fn views_are_counted_in_memory_and_shown_from_ten(engine: Engine) {
             )
             .await
             .is(200);
-        house
-            .browser
-            .send(Method::HEAD, path, &[("user-agent", PERSON)], "")
+        browser.get(path).await.is(200);
+        browser
+            .get_with("/ru/news/kop-oqylgan", "user-agent", PERSON)
+            .await
+            .is(404);
+    }
+    views.flush(&house.app.core).await.unwrap();
+    assert_eq!(stored().await, []);
+
+    for _ in 0..9 {
+        browser.get_with(path, "user-agent", PERSON).await.is(200);
+    }
+    assert_eq!(stored().await, [], "a view waits in memory");
+    views.flush(&house.app.core).await.unwrap();
+    assert_eq!(stored().await, [(story.article_id, 9)]);
+    browser.get(path).await.lacks("рет қаралды");
+    browser.get_with(path, "user-agent", PERSON).await.is(200);
+    assert_eq!(stored().await, [(story.article_id, 9)]);
+    views.flush(&house.app.core).await.unwrap();
+    views.flush(&house.app.core).await.unwrap();
+    browser.get(path).await.has("10 рет қаралды");
+    // The views of a day are one row, and of two days two; the page adds them up.
+    house.app.set_time("2026-03-01T00:00:00+05:00");
+    browser.get_with(path, "user-agent", PERSON).await.is(200);
+    views.flush(&house.app.core).await.unwrap();
+    browser.get(path).await.has("11 рет қаралды");
+    let days: Vec<(String, i64)> = on_db!(&house.app.core.db, c => sqlx::query_as(
+        "SELECT day, views FROM article_views ORDER BY day").fetch_all(c).await)
+    .unwrap();
+    assert_eq!(
+        days,
+        [("2026-02-28".to_owned(), 10), ("2026-03-01".to_owned(), 1)]
+    );
+}
+
+async fn what_readers_do_leaves_the_feeds_alone(engine: Engine) {
+    let house = Newsroom::open(engine).await;
+    house.story("kk", "society", "Көп оқылған").await;
+    let views = Arc::new(ViewCounter::default());
+    let browser = Browser::counting(&house.app, Arc::clone(&views));
+    let feeds = ["/kk/feed.rss", "/kk/feed.atom", "/kk/feed.json"];
+    let mut before = Vec::new();
+    for feed in feeds {
+        before.push(browser.get(feed).await);
+    }
+    for _ in 0..25 {
+        browser
+            .get_with("/kk/news/kop-oqylgan", "user-agent", PERSON)
             .await
             .is(200);
     }
-    house.browser.get(path).await.lacks("рет қаралды");
-
-    // The counter of the router is its own; the rule is the counter's.
-    let counter = ViewCounter::default();
-    let person: axum::http::HeaderMap = [(
-        axum::http::header::USER_AGENT,
-        axum::http::HeaderValue::from_static(PERSON),
-    )]
-    .into_iter()
-    .collect();
-    for _ in 0..9 {
-        counter.record(story.article_id, &person);
-    }
-    counter.flush(&house.app.core).await.unwrap();
-    house.browser.get(path).await.lacks("рет қаралды");
-    counter.record(story.article_id, &person);
-    let stored = newsroom::store::list_views(&house.app.core.db, &[story.article_id])
+    views.flush(&house.app.core).await.unwrap();
+    browser
+        .get("/kk/news/kop-oqylgan")
         .await
-        .unwrap();
-    assert_eq!(stored, [(story.article_id, 9)], "a view waits in memory");
-    counter.flush(&house.app.core).await.unwrap();
-    counter.flush(&house.app.core).await.unwrap();
-    house.browser.get(path).await.has("10 рет қаралды");
+        .has("25 рет қаралды");
+    // As the instance has them, and as another would build them.
+    for browser in [&browser, &Browser::new(&house.app)] {
+        for (feed, before) in feeds.into_iter().zip(&before) {
+            let after = browser.get(feed).await;
+            assert_eq!(after.is(200).header("etag"), before.header("etag"));
+            assert!(!after.header("etag").is_empty());
+            assert_eq!(after.body, before.body);
+            browser
+                .get_with(feed, "if-none-match", before.header("etag"))
+                .await
+                .is(304);
+        }
+    }
 }
 
 async fn a_foreign_language_has_pages_in_an_english_frame(engine: Engine) {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::http::Method;
 use jarshy::audience;
-use jarshy::base::time::Timestamp;
+use jarshy::base::time::{Timestamp, Zone};
 use jarshy::base::token::{Claims, Purpose};
 use jarshy::on_db;
 
@@ -14,6 +14,7 @@ use crate::support::{Engine, TestApp};
 
 both_engines!(
     a_person_joins_changes_wishes_and_leaves_by_the_pages,
+    the_first_mail_comes_when_the_page_says,
     the_mailboxs_own_button_leaves_without_a_page,
     looking_twenty_times_never_acts,
     token_pages_take_posts_from_anywhere,
@@ -273,6 +274,74 @@ async fn a_person_joins_changes_wishes_and_leaves_by_the_pages(engine: Engine) {
         .is(410)
         .has("href=\"/kk/subscribe\"");
     assert_eq!(house.state().await, "left");
+}
+
+async fn the_first_mail_comes_when_the_page_says(engine: Engine) {
+    let house = House::open(engine).await;
+    // Now, hour and zone asked for; what the page says.
+    for (n, (now, hour, zone, said)) in [
+        (
+            "2026-02-28T07:59:00+05:00",
+            "08:00",
+            "Asia/Almaty",
+            "сенбі, 28 ақпан, 08:00",
+        ),
+        (
+            "2026-02-28T08:00:00+05:00",
+            "08:00",
+            "Asia/Almaty",
+            "жексенбі, 1 наурыз, 08:00",
+        ),
+        // In Berlin it is still the evening before.
+        (
+            "2026-03-01T03:00:00+05:00",
+            "23:30",
+            "Europe/Berlin",
+            "сенбі, 28 ақпан, 23:30",
+        ),
+        // The hour that the clocks of Berlin leave out.
+        (
+            "2026-03-28T12:00:00+05:00",
+            "02:00",
+            "Europe/Berlin",
+            "жексенбі, 29 наурыз, 03:00",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        house.app.set_time(now);
+        let address = format!("a{n}@example.kz");
+        let fields: Vec<(&str, &str)> = form(&address)
+            .into_iter()
+            .map(|(name, value)| match name {
+                "hour" => (name, hour),
+                "time_zone" => (name, zone),
+                _ => (name, value),
+            })
+            .collect();
+        house.browser.post("/kk/subscribe", &fields).await.is(200);
+        let confirm = format!("/confirm/{}", house.token(Purpose::Confirm).await);
+        house
+            .browser
+            .post(&confirm, &[("act", "confirm")])
+            .await
+            .is(200)
+            .has(&format!("Алғашқы хат: {said}"));
+        // The planner goes by the slot: once this minute's runs are open it has the same date and moment.
+        jarshy::digest::open_runs(&house.app.core).await.unwrap();
+        let (date, due): (String, Timestamp) = on_db!(&house.app.core.db, c => sqlx::query_as(
+            "SELECT t.next_date, t.next_due_at FROM subscription s JOIN slot t ON t.id = s.slot_id ORDER BY s.id DESC LIMIT 1")
+            .fetch_one(c).await)
+        .unwrap();
+        let at = due.in_zone(&Zone::parse(zone).unwrap());
+        assert_eq!(date, at.date().to_string());
+        assert!(
+            said.ends_with(&at.strftime(", %H:%M").to_string())
+                && said.contains(&format!(", {} ", at.day())),
+            "{said}: the slot says {at}"
+        );
+    }
 }
 
 async fn the_mailboxs_own_button_leaves_without_a_page(engine: Engine) {

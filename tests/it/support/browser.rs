@@ -6,7 +6,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use jarshy::app::App;
+use jarshy::syndication::shelf::Shelf;
 use jarshy::theme::Theme;
+use jarshy::web::{self, ViewCounter, WebState};
 use tower::ServiceExt;
 
 use super::TestApp;
@@ -26,6 +28,22 @@ impl Browser {
         let theme = Arc::new(Theme::load(&app.core.config).unwrap());
         Self {
             router: App::new(app.core.clone(), theme, None).router(),
+        }
+    }
+
+    /// A browser whose router counts views in `views`, so that a story can write them when it likes.
+    pub fn counting(app: &TestApp, views: Arc<ViewCounter>) -> Self {
+        let core = app.core.clone();
+        let theme = Arc::new(Theme::load(&core.config).unwrap());
+        let state = WebState {
+            shelf: Arc::new(Shelf::new(core.clone(), Arc::clone(&theme))),
+            core,
+            theme,
+            views,
+            inbox: None,
+        };
+        Self {
+            router: web::router(state),
         }
     }
 
