@@ -1,6 +1,6 @@
 //! Builds everything and runs until shutdown; the only place that wires.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -77,18 +77,24 @@ impl App {
             ..
         } = self.state.clone();
         let tracker = TaskTracker::new();
+        // The first part that fails takes the others down with it, and the process ends with its error: a supervisor that
+        // restarts on failure must see one.
+        let failure = Arc::new(OnceLock::<anyhow::Error>::new());
+        let fail = {
+            let (failure, stop) = (Arc::clone(&failure), stop.clone());
+            move |part: &str, error: anyhow::Error| {
+                tracing::error!(%error, "{part} ended");
+                let _ = failure.set(error.context(format!("{part} ended")));
+                stop.cancel();
+            }
+        };
         if role.serves_web()
             && let Some(listener) = listener
         {
-            let (router, stopped) = (self.router(), stop.clone());
+            let (router, stopped, fail) = (self.router(), stop.clone(), fail.clone());
             tracker.spawn(async move {
-                let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
-                let served = axum::serve(listener, service)
-                    .with_graceful_shutdown(stopped.clone().cancelled_owned())
-                    .await;
-                if let Err(error) = served {
-                    tracing::error!(%error, "the web server ended");
-                    stopped.cancel();
+                if let Err(error) = web::serve::serve(listener, router, stopped).await {
+                    fail("the web server", error.into());
                 }
             });
             let (shelf, stopped) = (Arc::clone(&shelf), stop.clone());
@@ -98,14 +104,15 @@ impl App {
             let (core, stopped) = (core.clone(), stop.clone());
             tracker.spawn(async move {
                 if let Err(error) = delivery::run(&core, &stopped).await {
-                    tracing::error!(%error, "delivery ended");
-                    stopped.cancel();
+                    fail("delivery", error.into());
                 }
             });
         }
         let scheduler =
             Scheduler::start(core.clone(), theme, Arc::clone(&views), role.works()).await?;
-        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        if !stop.is_cancelled() {
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        }
         stop.cancelled().await;
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         scheduler.stop().await;
@@ -113,6 +120,9 @@ impl App {
         tracker.wait().await;
         views.flush(&core).await?;
         core.db.close().await;
-        Ok(())
+        match Arc::try_unwrap(failure).ok().and_then(OnceLock::into_inner) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
     }
 }

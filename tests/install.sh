@@ -31,8 +31,8 @@ if [ ${#missing[@]} -gt 0 ]; then
   $as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-command -v cargo-nextest >/dev/null || cargo install --locked --quiet cargo-nextest
-command -v cargo-deny >/dev/null || cargo install --locked --quiet cargo-deny
+command -v cargo-nextest >/dev/null || cargo install --locked --quiet cargo-nextest --version 0.9.143
+command -v cargo-deny >/dev/null || cargo install --locked --quiet cargo-deny --version 0.20.2
 
 mkdir -p target/peers
 stamp=$(cat tests/peers/requirements.txt tests/peers/package.json | sha256sum | cut -d' ' -f1)

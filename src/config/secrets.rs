@@ -35,6 +35,18 @@ impl Secrets {
                 "Make the file readable by the service",
             )
         })?;
+        let mode =
+            std::fs::metadata(&*path).map_or(0, |file| std::os::unix::fs::MetadataExt::mode(&file));
+        if mode & 0o007 != 0 {
+            return Err(Finding::new(
+                "secrets.file",
+                format!(
+                    "{} can be read by everybody on this machine",
+                    path.display()
+                ),
+                format!("chmod 600 {}", path.display()),
+            ));
+        }
         // The error of the parser may quote the file: tell only where, never what.
         let inner: Self = toml::from_str(&text).map_err(|_| {
             Finding::new(

@@ -227,8 +227,10 @@ fn item(material: &Material<'_>, words: &Language, article: &Article, place: usi
         cut_at_word(&article.summary, SUMMARY, 0)
     };
     let photo = article.lead.as_ref().filter(|photo| {
-        // SVG fails in Gmail and Mail.ru, WebP and AVIF in Outlook.
+        // A picture on somebody else's host would tell them who reads: mail shows our own alone. SVG fails in Gmail and Mail.ru,
+        // WebP and AVIF in Outlook.
         is_lead
+            && photo.url.starts_with('/')
             && photo
                 .media_type
                 .as_deref()
@@ -244,13 +246,7 @@ fn item(material: &Material<'_>, words: &Language, article: &Article, place: usi
             .then(|| theme.language_tag(&article.language)),
         byline: article.byline.clone(),
         time: dates::day_and_time(article.published_at().in_zone(&zone).datetime(), words),
-        image: photo.map(|photo| {
-            if photo.url.starts_with('/') {
-                config.server.absolute(&photo.url)
-            } else {
-                photo.url.clone()
-            }
-        }),
+        image: photo.map(|photo| config.server.absolute(&photo.url)),
         image_alt: photo
             .and_then(|photo| photo.alt.clone())
             .unwrap_or_default(),

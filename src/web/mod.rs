@@ -11,6 +11,7 @@ pub mod feeds;
 pub mod inbox;
 pub mod media;
 mod protect;
+pub mod serve;
 pub mod shell;
 pub mod site;
 pub mod subscribe;

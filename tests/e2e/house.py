@@ -81,6 +81,7 @@ class House:
             port=self.port, database=database, tls=tls, mail_host=mail_host, mail_port=self.mail_port, mail_more=mail_more))
         (self.folder / "secrets.toml").write_text(
             f'hash_key = "{secrets.token_hex(32)}"\n[link_keys]\n1 = "{secrets.token_hex(32)}"\n')
+        (self.folder / "secrets.toml").chmod(0o600)
 
     def __enter__(self):
         return self

@@ -1,5 +1,8 @@
 """Settings that cannot be used are refused with file, line, key and remedy, and nothing is changed."""
 
+import socket
+import time
+
 from house import House
 
 
@@ -48,3 +51,28 @@ def story_the_environment_wins_over_the_file():
         said = house.run("migrate", env={"JARSHY_DATABASE__URL": f"sqlite:{house.folder}/other.db"})
         assert "up to date" in said
         assert (house.folder / "other.db").exists() and not (house.folder / "jarshy.db").exists()
+
+
+def story_secrets_that_everybody_can_read_are_refused():
+    with House() as house:
+        (house.folder / "secrets.toml").chmod(0o644)
+        said = house.run("serve", expect=2)
+        assert "can be read by everybody" in said and "chmod 600" in said, said
+
+
+def story_a_service_that_cannot_deliver_ends_with_an_error():
+    """A supervisor that restarts on failure must see a failure."""
+    with House(tls="required", mail_more='ca_file = "nope.pem"') as house:
+        said = house.run("serve", expect=2, timeout=60)
+        assert "nope.pem" in said, said
+
+
+def story_a_request_that_is_half_sent_does_not_hold_the_end():
+    with House() as house:
+        service = house.serve()
+        half = socket.create_connection(("127.0.0.1", house.port))
+        half.sendall(b"GET /healthz HT")
+        time.sleep(0.3)
+        assert house.get("/healthz")[0] == 200
+        house.stop(service, seconds=20)
+        half.close()
