@@ -7,7 +7,7 @@ use jarshy::base::address::EmailAddress;
 use jarshy::base::token::Purpose;
 use jarshy::db::Db;
 use jarshy::digest::{self, Reader};
-use jarshy::newsroom::{Draft, Importance};
+use jarshy::newsroom::{Draft, Importance, LeadImage};
 use jarshy::theme::Theme;
 use jarshy::work::{self, Core};
 use jarshy::{audience, newsroom, on_db, on_tx};
@@ -31,6 +31,7 @@ both_engines!(
     a_slot_is_recomputed_from_its_date_and_hour,
     what_does_not_add_up_is_said,
     a_run_of_several_chunks_is_shared_by_two_planners,
+    a_picture_on_somebody_elses_host_is_not_in_the_mail,
 );
 
 const ALMATY: &str = "Asia/Almaty";
@@ -571,4 +572,30 @@ async fn a_run_of_several_chunks_is_shared_by_two_planners(engine: Engine) {
         PEOPLE as i64
     );
     desk.agrees().await;
+}
+
+/// Whoever serves a picture learns who reads the mail: ours alone are shown.
+async fn a_picture_on_somebody_elses_host_is_not_in_the_mail(engine: Engine) {
+    for (url, is_shown) in [
+        ("https://pictures.example.org/flood.jpg", false),
+        ("/media/flood.jpg", true),
+    ] {
+        let desk = Desk::open(engine).await;
+        desk.subscribe(AIGERIM, wishes(&["ru"], ALMATY)).await;
+        let mut draft = Draft::new(language("ru"), FLOOD_RU, "Берега укрепляют.");
+        draft.lead = Some(LeadImage {
+            url: url.to_owned(),
+            media_type: Some("image/jpeg".to_owned()),
+            bytes: None,
+            width: Some(600),
+            height: Some(338),
+            alt: Some("Река и мешки с песком".to_owned()),
+            credit: None,
+        });
+        newsroom::publish(&desk.app.core, draft).await.unwrap();
+        desk.at(MORNING).await;
+        let html = desk.digests(AIGERIM).await.remove(0).html;
+        assert_eq!(html.contains("flood.jpg"), is_shown, "{url}");
+        assert_eq!(html.contains("<img"), is_shown, "{url}");
+    }
 }
