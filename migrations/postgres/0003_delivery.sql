@@ -50,6 +50,7 @@ CREATE TABLE delivery (
     due_at          BIGINT NOT NULL,
     expires_at      BIGINT,
     attempts        BIGINT NOT NULL DEFAULT 0,
+    refusals        BIGINT NOT NULL DEFAULT 0,
     uncertain_count BIGINT NOT NULL DEFAULT 0,
     lost_count      BIGINT NOT NULL DEFAULT 0,
     worker_id       BIGINT REFERENCES worker (id),

@@ -50,6 +50,7 @@ CREATE TABLE delivery (
     due_at          INTEGER NOT NULL,
     expires_at      INTEGER,
     attempts        INTEGER NOT NULL DEFAULT 0,
+    refusals        INTEGER NOT NULL DEFAULT 0,
     uncertain_count INTEGER NOT NULL DEFAULT 0,
     lost_count      INTEGER NOT NULL DEFAULT 0,
     worker_id       INTEGER REFERENCES worker (id),

@@ -163,10 +163,10 @@ fn classify(stage: Stage, reply: &Reply) -> Class {
     }
 }
 
-/// How long to wait before the next try, in milliseconds: the first wait doubles up to the longest, and up to a quarter of it
+/// How long to wait before the next try after so many `refusals`, in milliseconds: the first wait doubles up to the longest, and up to a quarter of it
 /// is taken off at random, so that what was refused together does not come back together. `random` is in `0..=1000`.
-pub fn retry_delay_millis(attempts: i64, first_secs: i64, max_secs: i64, random: u64) -> i64 {
-    let doublings = (attempts - 1).clamp(0, 30) as u32;
+pub fn retry_delay_millis(refusals: i64, first_secs: i64, max_secs: i64, random: u64) -> i64 {
+    let doublings = (refusals - 1).clamp(0, 30) as u32;
     let full = first_secs.saturating_mul(1 << doublings).min(max_secs) * 1000;
     full - full / 4 * random.min(1000) as i64 / 1000
 }
@@ -229,10 +229,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn waits_grow_and_stay_bounded(attempts in 1i64..100, a in 0u64..=1000, b in 0u64..=1000) {
+        fn waits_grow_and_stay_bounded(refusals in 1i64..100, a in 0u64..=1000, b in 0u64..=1000) {
             let wait = |n, r| retry_delay_millis(n, 300, 7200, r);
-            prop_assert!(wait(attempts, a) <= 7_200_000 && wait(attempts, a) >= 225_000);
-            prop_assert!(wait(attempts + 4, a) >= wait(attempts, b) * 3 / 4);
+            prop_assert!(wait(refusals, a) <= 7_200_000 && wait(refusals, a) >= 225_000);
+            prop_assert!(wait(refusals + 4, a) >= wait(refusals, b) * 3 / 4);
         }
     }
 }

@@ -25,6 +25,10 @@ use crate::work::store as registry;
 const IDLE: Duration = Duration::from_secs(10);
 /// How often the database is asked when no bell rings.
 const POLL: Duration = Duration::from_secs(1);
+/// The longest time for which a relay that cannot be reached is left alone: people wait for their confirmations.
+const AWAY: Duration = Duration::from_secs(10);
+/// The longest time for which a relay is left alone that answers, but not well.
+const TROUBLE: Duration = Duration::from_mins(5);
 /// Letters kept in memory.
 const LETTERS: usize = 64;
 
@@ -246,6 +250,13 @@ impl Worker {
         // Where a person waits there is always some room.
         let urgent_room = (target + 16).saturating_sub(open);
         let other_room = if open <= target / 2 { target - open } else { 0 };
+        // After trouble a single row asks whether it is over.
+        let mut most = if self.breaker.is_half_open() {
+            1_usize.saturating_sub(open)
+        } else {
+            usize::MAX
+        };
+        let (urgent_room, other_room) = (urgent_room.min(most), other_room.min(most));
         if (urgent.is_empty() || urgent_room == 0) && (other.is_empty() || other_room == 0) {
             return Ok(moved);
         }
@@ -263,7 +274,8 @@ impl Worker {
             self.tracker.bell.notify_one();
             return Ok(moved + 1);
         }
-        for (lanes, mut room) in [(urgent, urgent_room), (other, other_room)] {
+        for (lanes, room) in [(urgent, urgent_room), (other, other_room)] {
+            let mut room = room.min(most);
             // Round robin: each lane has its share, and another one is first the next time.
             let turn = self.turn.fetch_add(1, Ordering::SeqCst);
             for i in 0..lanes.len() {
@@ -272,6 +284,7 @@ impl Worker {
                 if share > 0 {
                     let claimed = store::claim(&mut tx, worker_id, lane, now, share as i64).await?;
                     room -= claimed.len();
+                    most -= claimed.len();
                     rows.extend(claimed);
                 }
             }
@@ -337,7 +350,13 @@ impl Worker {
                     Ok(opened) => session.insert(opened),
                     Err((stage, detail)) => {
                         tracing::warn!(?stage, detail, "no connection to the relay");
-                        self.breaker.fail(&detail);
+                        // A relay that answers is not asked again and again; one that is away is missed as soon as it is back.
+                        let longest = if stage == Stage::Connect {
+                            AWAY
+                        } else {
+                            TROUBLE
+                        };
+                        self.breaker.fail(&detail, longest);
                         self.writer.report(row.key, Outcome::Release);
                         return;
                     }
@@ -417,11 +436,13 @@ impl Worker {
         self.writer.report(row.key, outcome);
     }
 
-    fn retry(&self, row: &Claimed, class: Class, reply: Reply) {
+    /// Puts the row off. What says nothing about this message does not count, and the wait stays where it is.
+    fn retry(&self, row: &Claimed, class: Class, reply: Reply, counts: bool) {
         let clock = &self.core.clock;
         let settings = &self.core.config.delivery;
+        let refusals = row.refusals + i64::from(counts);
         let delay = retry_delay_millis(
-            row.key.attempts,
+            refusals,
             settings.retry_first_secs,
             settings.retry_max_secs,
             clock.random_below(1001),
@@ -431,6 +452,7 @@ impl Worker {
             class,
             reply,
             due_at,
+            refusals,
         };
         self.writer.report(row.key, outcome);
     }
@@ -446,15 +468,13 @@ impl Worker {
                 let verdict = judge(stage, &reply);
                 tracing::info!(delivery, ?stage, code = reply.code, ?verdict, "refused");
                 if stage == Stage::Mail {
-                    self.breaker.fail(&format!(
-                        "the relay refuses us: {} {}",
-                        reply.code, reply.text
-                    ));
+                    let trouble = format!("the relay refuses us: {} {}", reply.code, reply.text);
+                    self.breaker.fail(&trouble, TROUBLE);
                 } else {
                     self.breaker.succeed();
                 }
                 match verdict {
-                    Verdict::Retry(class) => self.retry(row, class, reply),
+                    Verdict::Retry(class) => self.retry(row, class, reply, true),
                     Verdict::Failed(class) => {
                         if class == Class::Policy {
                             tracing::error!(
@@ -481,12 +501,14 @@ impl Worker {
                     detail,
                     "the conversation broke before the dot"
                 );
-                self.breaker.fail(&detail);
-                self.retry(row, Class::Transient, Reply::new(0, &detail));
+                self.breaker.fail(&detail, TROUBLE);
+                // A relay may hang up on a message it dislikes; before DATA it cannot know the message.
+                let counts = matches!(stage, Stage::Data | Stage::Body);
+                self.retry(row, Class::Transient, Reply::new(0, &detail), counts);
             }
             Sent::Uncertain { detail } => {
                 tracing::error!(delivery, detail, "the dot has no reply");
-                self.breaker.fail(&detail);
+                self.breaker.fail(&detail, TROUBLE);
                 let outcome = Outcome::Uncertain {
                     detail: Reply::new(0, &detail).text,
                     resend_wait_secs: self.core.config.delivery.resend_wait_secs,
@@ -631,23 +653,70 @@ impl Breaker {
         (!left.is_zero()).then(|| (failures.trouble.clone(), left))
     }
 
+    /// Whether nothing has succeeded yet since it was open.
+    fn is_half_open(&self) -> bool {
+        lock(&self.0).opened > 0
+    }
+
     fn succeed(&self) {
         let mut failures = lock(&self.0);
+        if failures.opened > 0 {
+            tracing::info!("the relay takes mail again");
+        }
         failures.in_a_row = 0;
         failures.opened = 0;
         failures.until = None;
     }
 
-    fn fail(&self, trouble: &str) {
+    /// One more failure in a row; nothing is tried for at most `longest` from now on if that is too many.
+    fn fail(&self, trouble: &str, longest: Duration) {
         let mut failures = lock(&self.0);
         trouble.clone_into(&mut failures.trouble);
         failures.in_a_row += 1;
         let is_open = failures.until.is_some_and(|until| until > Instant::now());
         if failures.in_a_row >= Self::LIMIT && !is_open {
-            let wait = Duration::from_secs((5 << failures.opened.min(6)).min(300));
+            let wait = Duration::from_secs(5 << failures.opened.min(6)).min(longest);
+            if failures.opened == 0 {
+                tracing::error!(trouble, "the relay is left alone for a while");
+            }
             failures.opened += 1;
             failures.until = Some(Instant::now() + wait);
-            tracing::error!(trouble, ?wait, "the relay is left alone for a while");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The waits of so many failures in a row, each after the wait before is over.
+    fn waits(longest: Duration, failures: usize) -> Vec<u64> {
+        let breaker = Breaker::default();
+        let mut waits = Vec::new();
+        for _ in 0..failures {
+            breaker.fail("gone", longest);
+            let left = breaker.open().map_or(Duration::ZERO, |(_, left)| left);
+            waits.push(left.as_millis().div_ceil(1000) as u64);
+            lock(&breaker.0).until = None;
+        }
+        waits
+    }
+
+    #[test]
+    fn a_relay_that_is_away_is_asked_every_few_seconds_and_one_in_trouble_ever_less() {
+        assert_eq!(waits(AWAY, 9), [0, 0, 5, 10, 10, 10, 10, 10, 10]);
+        assert_eq!(waits(TROUBLE, 10), [0, 0, 5, 10, 20, 40, 80, 160, 300, 300]);
+    }
+
+    #[test]
+    fn one_row_asks_whether_the_trouble_is_over() {
+        let breaker = Breaker::default();
+        assert!(!breaker.is_half_open());
+        for _ in 0..Breaker::LIMIT {
+            breaker.fail("gone", AWAY);
+        }
+        assert!(breaker.open().is_some() && breaker.is_half_open());
+        breaker.succeed();
+        assert!(breaker.open().is_none() && !breaker.is_half_open());
     }
 }

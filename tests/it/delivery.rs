@@ -37,6 +37,8 @@ both_engines!(
     stopping_finishes_what_is_in_flight,
     old_addresses_bodies_and_rows_are_pruned,
     a_row_lost_five_times_waits_for_the_operator,
+    a_relay_that_was_away_does_not_spoil_the_retry_schedule,
+    a_confirmation_leaves_within_seconds_once_the_relay_is_back,
 );
 
 /// Short waits, so that a stalling peer does not keep a test.
@@ -144,12 +146,13 @@ struct Row {
     code: Option<i64>,
     uncertain_count: i64,
     attempts: i64,
+    refusals: i64,
     due_at: i64,
 }
 
 async fn rows(app: &TestApp) -> Vec<Row> {
     on_db!(&app.core.db, c => sqlx::query_as(
-        "SELECT id, state, class, code, uncertain_count, attempts, due_at FROM delivery ORDER BY id")
+        "SELECT id, state, class, code, uncertain_count, attempts, refusals, due_at FROM delivery ORDER BY id")
         .fetch_all(c).await)
     .unwrap()
 }
@@ -1109,6 +1112,116 @@ async fn a_relay_that_is_gone_costs_three_tries_and_nobody_a_mail() {
             .iter()
             .all(|row| row.state == "queued" && row.class.is_none())
     );
+    assert_in_order(&app).await;
+}
+
+/// The relay that was at `port`, back again.
+async fn come_back(port: u16) -> Peer {
+    Peer::start_with(Offers {
+        port,
+        ..Offers::default()
+    })
+    .await
+}
+
+async fn a_relay_that_was_away_does_not_spoil_the_retry_schedule(engine: Engine) {
+    let peer = Peer::start().await;
+    let port = peer.port;
+    let app = newsroom(engine, &peer).await;
+    drop(peer);
+    let letter = letter(&app.core, LetterKind::Confirmation);
+    plan_letter(&app, &letter, &["aigerim@example.kz".to_owned()]).await;
+    let before = rows(&app).await.remove(0);
+    for _ in 0..3 {
+        assert!(matches!(drain(&app).await, Err(DeliveryError::Relay(_))));
+    }
+    let row = rows(&app).await.remove(0);
+    assert_eq!((row.attempts, row.refusals), (9, 0));
+    assert_eq!((row.state.as_str(), row.due_at), ("queued", before.due_at));
+
+    // The first answer is the first refusal, and the wait doubles from there.
+    let peer = come_back(port).await;
+    for (refusals, longest) in [(1, 300), (2, 600), (3, 1200)] {
+        peer.script(At::Rcpt, Act::say("451 4.7.1 greylisted"), 1);
+        drain(&app).await.unwrap();
+        let row = rows(&app).await.remove(0);
+        assert_eq!((row.code, row.refusals), (Some(451), refusals));
+        let wait = row.due_at - app.core.clock.now().as_millis();
+        assert!(
+            (longest * 750..=longest * 1000).contains(&wait),
+            "{wait} after {refusals}"
+        );
+        later(&app, longest + 1);
+    }
+
+    // Away once more: what was counted stays, and nothing is added. A relay that hangs up before DATA says nothing either.
+    drop(peer);
+    assert!(matches!(drain(&app).await, Err(DeliveryError::Relay(_))));
+    assert_eq!(rows(&app).await.remove(0).refusals, 3);
+    let peer = come_back(port).await;
+    peer.script(At::Rcpt, Act::Close, 1);
+    drain(&app).await.unwrap();
+    let row = rows(&app).await.remove(0);
+    let wait = row.due_at - app.core.clock.now().as_millis();
+    assert_eq!(row.refusals, 3);
+    assert!((900_000..=1_200_000).contains(&wait), "{wait}");
+    later(&app, 1201);
+    drain(&app).await.unwrap();
+    assert_eq!(states(&app).await, ["accepted"]);
+    assert_eq!(peer.journal().len(), 1);
+    assert_in_order(&app).await;
+}
+
+async fn a_confirmation_leaves_within_seconds_once_the_relay_is_back(engine: Engine) {
+    let peer = Peer::start().await;
+    let port = peer.port;
+    let app = newsroom(engine, &peer).await;
+    drop(peer);
+    let letter = letter(&app.core, LetterKind::Confirmation);
+    let addresses: Vec<String> = (0..20).map(|n| format!("reader{n}@example.kz")).collect();
+    plan_letter(&app, &letter, &addresses).await;
+    let stop = CancellationToken::new();
+    let (core, stopping) = (app.core.clone(), stop.clone());
+    let working = tokio::spawn(async move { delivery::run(&core, &stopping).await });
+    let claims = async || -> i64 { rows(&app).await.iter().map(|row| row.attempts).sum() };
+    // What was claimed at once when the trouble began, and then one row to see whether it is over.
+    let (mut begun, mut quiet) = (0, 0);
+    while quiet < 20 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let now = claims().await;
+        quiet = if now > 0 && now == begun {
+            quiet + 1
+        } else {
+            0
+        };
+        begun = now;
+    }
+    let asked = std::time::Instant::now();
+    while claims().await == begun {
+        assert!(
+            asked.elapsed() < Duration::from_secs(10),
+            "never asked again"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(
+        claims().await,
+        begun + 1,
+        "a relay that is away is hammered"
+    );
+    let peer = come_back(port).await;
+    let back = std::time::Instant::now();
+    while peer.journal().len() < addresses.len() {
+        assert!(
+            back.elapsed() < Duration::from_secs(12),
+            "people still wait"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    stop.cancel();
+    working.await.unwrap().unwrap();
+    assert!(states(&app).await.iter().all(|state| state == "accepted"));
     assert_in_order(&app).await;
 }
 

@@ -30,6 +30,8 @@ pub struct Claimed {
     pub priority: i64,
     /// Without the HTML part.
     pub is_text_only: bool,
+    /// How often a try at this message failed: the wait grows with it, and not with claims that never came to a try.
+    pub refusals: i64,
     /// Since when it is due.
     pub due_at: Timestamp,
 }
@@ -43,7 +45,7 @@ pub struct Key {
     pub letter_id: i64,
     /// Worker.
     pub worker_id: i64,
-    /// Attempt.
+    /// Attempt: how often the row was claimed. It fences, and says nothing about the relay.
     pub attempts: i64,
 }
 
@@ -90,14 +92,15 @@ pub async fn get_agenda(db: &Db, now: Timestamp) -> Result<Agenda> {
 const CLAIM_SQLITE: &str = "UPDATE delivery SET state = 'leased', worker_id = $1, attempts = attempts + 1 \
      WHERE id IN (SELECT id FROM delivery WHERE state = 'queued' AND lane_id = $2 AND priority = $3 AND due_at <= $4 \
      AND (expires_at IS NULL OR expires_at > $4) ORDER BY due_at, id LIMIT $5) \
-     RETURNING id, letter_id, attempts, recipient_id, recipient_uid, recipient_epoch, address, address_hash, text_only, due_at";
+     RETURNING id, letter_id, attempts, recipient_id, recipient_uid, recipient_epoch, address, address_hash, text_only, due_at, \
+     refusals";
 /// SKIP LOCKED: workers claim side by side, each its own rows. MATERIALIZED: the rows are picked once.
 const CLAIM_POSTGRES: &str = "WITH picked AS MATERIALIZED (SELECT id FROM delivery WHERE state = 'queued' AND lane_id = $2 \
      AND priority = $3 AND due_at <= $4 AND (expires_at IS NULL OR expires_at > $4) ORDER BY due_at, id LIMIT $5 \
      FOR UPDATE SKIP LOCKED) \
      UPDATE delivery SET state = 'leased', worker_id = $1, attempts = attempts + 1 FROM picked WHERE delivery.id = picked.id \
      RETURNING delivery.id, letter_id, attempts, recipient_id, recipient_uid, recipient_epoch, address, address_hash, \
-     text_only, due_at";
+     text_only, due_at, refusals";
 
 /// Claims up to `limit` due rows of one lane and priority, oldest first.
 pub async fn claim(
@@ -118,6 +121,7 @@ pub async fn claim(
         String,
         bool,
         Timestamp,
+        i64,
     );
     let sql = tx.choose(CLAIM_SQLITE, CLAIM_POSTGRES);
     let rows: Vec<Row> = on_tx!(tx, c => sqlx::query_as(sql)
@@ -139,6 +143,7 @@ pub async fn claim(
             priority,
             is_text_only: r.8,
             due_at: r.9,
+            refusals: r.10,
         })
         .collect();
     claimed.sort_by_key(|row| (row.due_at, row.key.id));
@@ -300,6 +305,8 @@ pub enum Outcome {
         reply: Reply,
         /// When.
         due_at: Timestamp,
+        /// How often a try at this message has failed, this one included if it counts.
+        refusals: i64,
     },
     /// Nothing was sent, and it is not the row's fault: as it was.
     Release,
@@ -373,15 +380,16 @@ pub async fn store_outcome(
             class,
             reply,
             due_at,
+            refusals,
         } => {
             let code = (reply.code > 0).then_some(i64::from(reply.code));
             // A definite answer takes the intent back, unless an earlier dot is still unsettled.
             on_tx!(tx, c => sqlx::query(
                 "UPDATE delivery SET state = 'queued', class = $4, code = $5, enhanced = $6, reply = $7, due_at = $8, \
-                 intent_at = CASE WHEN uncertain_count > 0 THEN intent_at END \
+                 refusals = $9, intent_at = CASE WHEN uncertain_count > 0 THEN intent_at END \
                  WHERE id = $1 AND worker_id = $2 AND attempts = $3 AND state IN ('leased', 'committing', 'uncertain')")
                 .bind(key.id).bind(key.worker_id).bind(key.attempts).bind(class.as_str()).bind(code).bind(&reply.enhanced)
-                .bind(&reply.text).bind(*due_at).execute(c).await.map(|done| done.rows_affected()))
+                .bind(&reply.text).bind(*due_at).bind(*refusals).execute(c).await.map(|done| done.rows_affected()))
         }
         Outcome::Release => {
             on_tx!(tx, c => sqlx::query(

@@ -88,6 +88,8 @@ pub struct Offers {
     pub login: Option<(String, String)>,
     /// Appends a line per accepted message, and fsyncs, before it replies.
     pub journal: Option<PathBuf>,
+    /// This port instead of a free one: the relay that was away is back.
+    pub port: u16,
     /// A small window, so that a long message waits for the peer to read it.
     pub small_window: bool,
 }
@@ -136,7 +138,8 @@ impl Peer {
         if offers.small_window {
             socket.set_recv_buffer_size(8192).unwrap();
         }
-        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind(([127, 0, 0, 1], offers.port).into()).unwrap();
         let listener = socket.listen(256).unwrap();
         let port = listener.local_addr().unwrap().port();
         let file = offers.journal.as_ref().map(|path| {
