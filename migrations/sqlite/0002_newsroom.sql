@@ -15,13 +15,15 @@ CREATE TABLE tag (
     names TEXT    NOT NULL
 ) STRICT;
 
--- Where imported articles come from. `url` is the identity of the source, `health` what the last visit said.
+-- Where imported articles come from. `url` is the identity of the source and may hold a password or a key: it is never shown.
+-- `public_url` is the address that readers are told, if there is one; `health` what the last visit said.
 CREATE TABLE source (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
     uid           TEXT    NOT NULL UNIQUE,
     kind          TEXT    NOT NULL CHECK (kind IN ('feed', 'folder', 'html', 'sitemap')),
     links         TEXT    NOT NULL DEFAULT 'here' CHECK (links IN ('origin', 'here')),
     url           TEXT    NOT NULL UNIQUE,
+    public_url    TEXT,
     title         TEXT,
     language      TEXT,
     section_id    INTEGER REFERENCES section (id),

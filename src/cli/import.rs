@@ -29,8 +29,9 @@ enum Command {
 #[derive(clap::Args)]
 struct FeedArgs {
     /// Files and addresses.
-    #[arg(required = true, value_name = "PATH|URL", value_parser = Location::parse)]
-    feeds: Vec<Location>,
+    // Parsed in `run`: a complaint of the command line's own would repeat a password.
+    #[arg(required = true, value_name = "PATH|URL")]
+    feeds: Vec<String>,
     /// The language of every entry, whatever the feed says.
     #[arg(long, value_name = "TAG", value_parser = Language::parse)]
     language: Option<Language>,
@@ -59,11 +60,13 @@ pub async fn run(core: Core, args: Args) -> anyhow::Result<ExitCode> {
     };
     let mut done: Vec<Imported> = Vec::new();
     let mut failed: Vec<(String, String)> = Vec::new();
-    for location in &args.feeds {
-        let place = match location {
-            Location::File(path) => path.display().to_string(),
-            Location::Web(url) => url.to_string(),
-        };
+    let feeds: Vec<Location> = args
+        .feeds
+        .iter()
+        .map(|typed| Location::parse(typed).map_err(anyhow::Error::msg))
+        .collect::<Result<_, _>>()?;
+    for location in &feeds {
+        let place = location.shown();
         // On stderr, and only where that is a terminal.
         let bar = ProgressBar::new(0).with_message(place.clone());
         if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
@@ -103,11 +106,11 @@ pub async fn run(core: Core, args: Args) -> anyhow::Result<ExitCode> {
                 "sources": done, "failed": failed,
             })
         );
-    } else if args.feeds.len() > 1 {
+    } else if feeds.len() > 1 {
         println!(
             "{} of {} sources: {new} new, {changed} changed, {unchanged} unchanged, {skipped} skipped",
             done.len(),
-            args.feeds.len()
+            feeds.len()
         );
     }
     Ok(if failed.is_empty() {

@@ -260,12 +260,23 @@ impl Fetcher {
 }
 
 /// The address for messages, without a password and without a query, which may hold a key.
-fn shown(url: &Url) -> String {
-    let mut url = url.clone();
+pub fn shown(url: &Url) -> String {
+    without_secrets(url).to_string()
+}
+
+/// The address without user, password and query: what may be shown, and what links may be resolved against.
+pub fn without_secrets(url: &Url) -> Url {
+    let mut url = without_user(url.clone());
+    url.set_query(None);
+    url
+}
+
+/// The address without user and password.
+pub fn without_user(mut url: Url) -> Url {
+    // Refused where an address cannot have a user (`mailto:`), and then it has none.
     let _ = url.set_password(None);
     let _ = url.set_username("");
-    url.set_query(None);
-    url.to_string()
+    url
 }
 
 fn failed(url: &Url, error: &reqwest::Error) -> FetchError {

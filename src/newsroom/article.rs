@@ -152,7 +152,7 @@ pub struct Article {
     pub canonical_url: Option<String>,
     /// Links lead to the origin, not to our page (M1).
     pub links_to_origin: bool,
-    /// Title and address of the source it was imported from.
+    /// Title and public address of the source it was imported from, if that has one.
     pub source: Option<(String, String)>,
     /// How much it matters.
     pub importance: Importance,

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::markup::{Piece, pieces, push_start};
 use crate::base::text;
+use crate::fetch::without_user;
 
 /// The version of these rules; it stands beside every body they made.
 pub const SANITIZER: i64 = 1;
@@ -315,8 +316,8 @@ fn rewrite_srcset(set: &str, base: Option<&Url>) -> String {
     }
 }
 
-/// The absolute address, if its scheme is one that readers may follow; `None` otherwise. Without a base only paths on our
-/// host (`/…`) are kept.
+/// The absolute address without user and password, if its scheme is one that readers may follow; `None` otherwise. Without a
+/// base only paths on our host (`/…`) are kept.
 pub fn resolve(url: &str, base: Option<&Url>) -> Option<String> {
     let url: String = url.trim().chars().filter(|c| !c.is_control()).collect();
     if url.is_empty() || url.len() > 4000 {
@@ -338,7 +339,7 @@ pub fn resolve(url: &str, base: Option<&Url>) -> Option<String> {
         Err(_) => return None,
     };
     (SCHEMES.contains(&parsed.scheme()) && parsed.host_str() != Some(NOWHERE_HOST))
-        .then(|| parsed.to_string())
+        .then(|| without_user(parsed).to_string())
 }
 
 /// Of `.invalid` (RFC 2606 section 2), so that nobody has it.

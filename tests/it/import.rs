@@ -26,6 +26,7 @@ both_engines!(
     large_feeds_are_stored_in_order,
     a_feed_on_the_web_is_asked_whether_it_changed,
     two_imports_at_once_make_no_doubles,
+    what_a_feed_is_fetched_with_is_never_published,
 );
 
 async fn newsroom(engine: Engine) -> TestApp {
@@ -900,4 +901,156 @@ async fn two_imports_at_once_make_no_doubles(engine: Engine) {
     assert_eq!(new, 60);
     assert_eq!(log(&app).await.len(), 60);
     assert_eq!(all(&app).await.len(), 60);
+}
+
+/// A server that gives each visitor the next answer.
+async fn peer(bodies: Vec<String>) -> std::net::SocketAddr {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        for body in bodies {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut buffer = vec![0; 4096];
+            let _ = socket.read(&mut buffer).await.unwrap();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/xml; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
+            socket.write_all((head + &body).as_bytes()).await.unwrap();
+            socket.shutdown().await.unwrap();
+        }
+    });
+    at
+}
+
+const SECRET_WORDS: [&str; 3] = ["user", "secretpw", "SECRETKEY"];
+
+/// A feed for subscribers, which repeats in its links the address it was asked for.
+fn subscribers_feed(own: &str) -> String {
+    format!(
+        "<rss version=\"2.0\" xmlns:atom=\"http://www.w3.org/2005/Atom\"><channel><title>Дала</title><language>ru</language>\
+         <atom:link rel=\"self\" href=\"{own}\"/>\
+         <item><title>Мост</title><guid>http://user:secretpw@dala.example/most</guid><link>/most</link><description>\
+         &lt;p&gt;Мост &lt;a href=\"/b\"&gt;открыт&lt;/a&gt;.&lt;/p&gt;&lt;img src=\"c.jpg\"&gt;</description></item>\
+         <item><title>Порт</title><guid isPermaLink=\"false\">port</guid><description>\
+         &lt;p&gt;Порт &lt;a href=\"#d\"&gt;открыт&lt;/a&gt;, &lt;a href=\"http://user:secretpw@dala.example/e\"&gt;да&lt;/a&gt;.&lt;/p&gt;\
+         </description></item></channel></rss>"
+    )
+}
+
+async fn what_a_feed_is_fetched_with_is_never_published(engine: Engine) {
+    use tower::ServiceExt;
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let app = TestApp::spawn_with(engine, "[fetch]\nallow_networks = [\"127.0.0.1/32\"]\n").await;
+    sync_sections(&app.core).await.unwrap();
+    let feed = subscribers_feed("f.rss?key=SECRETKEY");
+    let at = peer(vec![feed.clone(), feed, "no feed".to_owned()]).await;
+    let location =
+        Location::parse(&format!("http://user:secretpw@{at}/f.rss?key=SECRETKEY")).unwrap();
+    let options = ImportOptions::default();
+    let first = import_feed(&app.core, &location, &options, &|_, _| {})
+        .await
+        .unwrap();
+    assert_eq!((first.new, first.source), (2, format!("http://{at}/f.rss")));
+    let again = import_feed(&app.core, &location, &options, &|_, _| {})
+        .await
+        .unwrap();
+    assert_eq!(
+        (again.new, again.unchanged),
+        (0, 2),
+        "the whole address is what the source is known by"
+    );
+    let error = import_feed(&app.core, &location, &options, &|_, _| {})
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with(&format!("http://{at}/f.rss: it is not XML")),
+        "{error}"
+    );
+
+    let theme = std::sync::Arc::new(jarshy::theme::Theme::load(&app.core.config).unwrap());
+    let shelf = jarshy::syndication::Shelf::new(app.core.clone(), theme.clone());
+    let routes = jarshy::web::feeds::routes().with_state(jarshy::web::WebState {
+        core: app.core.clone(),
+        shelf: std::sync::Arc::new(shelf),
+        theme,
+        views: std::sync::Arc::default(),
+        inbox: None,
+    });
+    for path in ["/feed.rss", "/feed.atom", "/feed.json"] {
+        let request = axum::http::Request::get(path)
+            .body(axum::body::Body::empty())
+            .unwrap();
+        let answer = routes.clone().oneshot(request).await.unwrap();
+        let body = axum::body::to_bytes(answer.into_body(), 1 << 20)
+            .await
+            .unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        for link in ["f.rss\"", "b", "c.jpg"] {
+            assert!(
+                body.contains(&format!("http://{at}/{link}")),
+                "{path} {link}: {body}"
+            );
+        }
+        for secret in SECRET_WORDS {
+            assert!(!body.contains(secret), "{path}: {body}");
+        }
+    }
+    for article in all(&app).await {
+        let whole = format!("{article:?}");
+        for secret in SECRET_WORDS {
+            assert!(!whole.contains(secret), "{whole}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_command_prints_no_secret_of_an_address() {
+    let app = newsroom(Engine::Sqlite).await;
+    let settings = format!(
+        "{}{}[database]\nurl = \"{}\"\n[fetch]\nallow_networks = [\"127.0.0.1/32\"]\n",
+        crate::support::NEWSROOM,
+        crate::support::SECRETS,
+        app.database_url
+    );
+    let config = write(&app, "jarshy.toml", settings);
+    let feed = subscribers_feed("f.rss?key=SECRETKEY");
+    let at = peer(vec![feed.clone(), feed, "no feed".to_owned()]).await;
+    let url = format!("http://user:secretpw@{at}/f.rss?key=SECRETKEY");
+    for (args, code, says) in [
+        (
+            vec![url.as_str()],
+            0,
+            format!("http://{at}/f.rss: Дала: 2 new"),
+        ),
+        (vec!["--json", &url], 0, format!("\"http://{at}/f.rss\"")),
+        (
+            vec!["--json", &url],
+            1,
+            format!("http://{at}/f.rss: it is not XML"),
+        ),
+        (
+            vec!["http://user:secretpw@[::bad/?key=SECRETKEY"],
+            1,
+            "is not an address".to_owned(),
+        ),
+    ] {
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_jarshy"))
+            .args(["--config", config.to_str().unwrap(), "import", "feed"])
+            .args(&args)
+            // The HTML parser's trace is the feed's own text.
+            .env("RUST_LOG", "debug,html5ever=off")
+            .output()
+            .await
+            .unwrap();
+        let printed = [output.stdout, output.stderr].concat();
+        let printed = String::from_utf8(printed).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{printed}");
+        assert!(printed.contains(&says), "{printed}");
+        for secret in ["user:", "secretpw", "SECRETKEY"] {
+            assert!(!printed.contains(secret), "{printed}");
+        }
+    }
 }

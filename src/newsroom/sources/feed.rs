@@ -5,6 +5,7 @@ use url::Url;
 use super::{FeedError, atom, decode, json, rss, xml};
 use crate::base::text::clean_line;
 use crate::base::time::Timestamp;
+use crate::fetch::without_secrets;
 use crate::newsroom::LeadImage;
 use crate::newsroom::markup::{escape, plain_text};
 use crate::newsroom::sanitize::{nowhere, resolve, sanitize};
@@ -111,11 +112,12 @@ pub fn web(url: &str, base: &Url) -> Option<String> {
     resolve(url, Some(base)).filter(|url| url.starts_with("http://") || url.starts_with("https://"))
 }
 
-/// Where relative links begin: where the feed was found, else where it says it is, else its page, else nowhere.
+/// Where relative links begin: where the feed was found, else where it says it is, else its page, else nowhere. Never with a
+/// password or a key, which the links would take with them.
 pub fn base_of(at: Option<&Url>, own: Option<&str>, home: Option<&str>) -> Url {
     at.cloned()
         .or_else(|| [own, home].into_iter().flatten().find_map(absolute))
-        .unwrap_or_else(nowhere)
+        .map_or_else(nowhere, |url| without_secrets(&url))
 }
 
 fn absolute(url: &str) -> Option<Url> {

@@ -15,7 +15,9 @@ use super::prepare::{Languages, Prepared, Skipped, prepare_all};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::db::{Tx, is_retryable, is_unique_violation};
-use crate::fetch::{FetchError, Fetched, Fetcher, Guard, Limits, Validators};
+use crate::fetch::{
+    FetchError, Fetched, Fetcher, Guard, Limits, Validators, shown, without_secrets,
+};
 use crate::newsroom::edit::next_update;
 use crate::newsroom::markup::plain_text;
 use crate::newsroom::publish::{insert_whole, require_section};
@@ -40,12 +42,25 @@ pub enum Location {
 impl Location {
     /// Reads what was typed: an address with `http://` or `https://`, else a path.
     pub fn parse(typed: &str) -> Result<Self, String> {
-        if typed.starts_with("http://") || typed.starts_with("https://") {
-            return Url::parse(typed)
-                .map(Self::Web)
-                .map_err(|error| format!("{typed:?} is not an address: {error}"));
+        let scheme = typed.split_once("://").map(|(scheme, _)| scheme);
+        if scheme.is_some_and(|s| {
+            ["http", "https"]
+                .iter()
+                .any(|web| s.eq_ignore_ascii_case(web))
+        }) {
+            return Url::parse(typed).map(Self::Web).map_err(|error| {
+                format!("{:?} is not an address: {error}", without_secrets_in(typed))
+            });
         }
         Ok(Self::File(PathBuf::from(typed)))
+    }
+
+    /// The path, or the address without what may be secret in it.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Web(url) => shown(url),
+        }
     }
 }
 
@@ -65,7 +80,7 @@ pub struct ImportOptions {
 /// What became of a feed.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Imported {
-    /// Identity of the source.
+    /// Where it is, as it may be shown: its identity without user, password and query.
     pub source: String,
     /// What it calls itself.
     pub title: Option<String>,
@@ -142,12 +157,10 @@ pub async fn import_feed(
             Some(id)
         }
     };
-    let (place, known) = match location {
-        Location::File(path) => (path.display().to_string(), None),
-        Location::Web(url) => (
-            url.to_string(),
-            store::find_source(&core.db, url.as_str()).await?,
-        ),
+    let place = location.shown();
+    let known = match location {
+        Location::File(_) => None,
+        Location::Web(url) => store::find_source(&core.db, url.as_str()).await?,
     };
     let Some(reading) = read(core, location, options, known.as_ref()).await? else {
         return Ok(Imported {
@@ -182,10 +195,12 @@ pub async fn import_feed(
     })?;
 
     let identity = identity(location, &feed);
+    let public_url = public_url(location, &feed);
     let source_uid = core.clock.uuid_v7();
     let new_source = NewSource {
         uid: &source_uid,
         url: &identity,
+        public_url: public_url.as_deref(),
         title: feed.title.as_deref(),
         language: options.language.as_ref(),
         section_id,
@@ -195,7 +210,7 @@ pub async fn import_feed(
         .as_ref()
         .is_none_or(|source| source.imported_at.is_none());
     let mut report = Imported {
-        source: identity.clone(),
+        source: Url::parse(&identity).map_or_else(|_| place.clone(), |url| shown(&url)),
         title: feed.title.clone(),
         entries: feed.entries.len(),
         skipped,
@@ -325,6 +340,36 @@ fn identity(location: &Location, feed: &Feed) -> String {
     }
 }
 
+/// The address that readers are told: the feed's own, else its page, else where it was fetched.
+///
+/// A feed for subscribers often repeats the address it was asked for, with their key: an address with a query is not told as it
+/// stands, and the page is taken before it.
+fn public_url(location: &Location, feed: &Feed) -> Option<String> {
+    let said: Vec<Url> = [&feed.own, &feed.home]
+        .into_iter()
+        .flatten()
+        .filter_map(|url| Url::parse(url).ok())
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .collect();
+    let asked = match location {
+        Location::File(_) => None,
+        Location::Web(url) => Some(url),
+    };
+    said.iter()
+        .find(|url| url.query().is_none())
+        .or(asked)
+        .or_else(|| said.first())
+        .map(|url| without_secrets(url).to_string())
+}
+
+/// What was typed, without what may be secret, although it is no address that a parser would take apart.
+fn without_secrets_in(typed: &str) -> String {
+    let (scheme, rest) = typed.split_once("://").unwrap_or(("", typed));
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let rest = rest.split(['?', '#']).next().unwrap_or(rest);
+    format!("{scheme}://{rest}")
+}
+
 fn file_url(path: &Path) -> String {
     let absolute = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     Url::from_file_path(&absolute)
@@ -422,7 +467,7 @@ impl Job<'_> {
             store::mark_source_checked(
                 &mut tx,
                 source.id,
-                self.source.title,
+                self.source,
                 visit.validators.etag.as_deref(),
                 visit.validators.last_modified.as_deref(),
                 visit.health,
@@ -511,5 +556,68 @@ const fn entry(id: i64, kind: LogKind) -> NewEntry {
     NewEntry {
         subject: Subject::Article(id),
         kind,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_that_is_told_holds_no_secret() {
+        let asked = Location::parse("https://user:pw@dala.example/f.rss?key=K").unwrap();
+        let file = Location::parse("feed.xml").unwrap();
+        for (location, own, home, told) in [
+            (
+                &asked,
+                Some("https://dala.example/own.rss"),
+                Some("https://dala.example/"),
+                Some("https://dala.example/own.rss"),
+            ),
+            (
+                &asked,
+                Some("https://dala.example/f.rss?key=K"),
+                Some("https://dala.example/"),
+                Some("https://dala.example/"),
+            ),
+            (
+                &asked,
+                Some("https://user:pw@dala.example/f.rss?key=K"),
+                None,
+                Some("https://dala.example/f.rss"),
+            ),
+            (&asked, None, None, Some("https://dala.example/f.rss")),
+            (
+                &file,
+                Some("https://user:pw@dala.example/f.rss?key=K"),
+                None,
+                Some("https://dala.example/f.rss"),
+            ),
+            (&file, None, None, None),
+        ] {
+            let feed = Feed {
+                own: own.map(str::to_owned),
+                home: home.map(str::to_owned),
+                ..Feed::default()
+            };
+            assert_eq!(
+                public_url(location, &feed).as_deref(),
+                told,
+                "{own:?} {home:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn complaints_repeat_no_secret() {
+        for typed in [
+            "http://user:secretpw@[::bad/f.rss?key=SECRETKEY",
+            "HTTPS://user:secretpw@:99999/?key=SECRETKEY",
+            "http://user:secret?pw@[bad",
+        ] {
+            let error = Location::parse(typed).unwrap_err();
+            assert!(error.contains("is not an address"), "{error}");
+            assert!(!error.to_lowercase().contains("secret"), "{error}");
+        }
     }
 }

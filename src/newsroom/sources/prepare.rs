@@ -251,7 +251,8 @@ fn is_iri(id: &str) -> bool {
     let known = ["http://", "https://", "tag:", "urn:"]
         .iter()
         .any(|start| id.starts_with(start) && id.len() > start.len());
-    plain && known && Url::parse(id).is_ok()
+    let is_open = |url: Url| url.username().is_empty() && url.password().is_none();
+    plain && known && Url::parse(id).is_ok_and(is_open)
 }
 
 /// The flag, else what the entry says, else what the feed says, else a guess by the letters.

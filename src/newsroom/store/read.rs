@@ -26,7 +26,7 @@ pub struct Filter {
 const ARTICLE: &str = "SELECT a.id, a.uid, a.guid, a.story_id, a.language, a.title, a.summary, a.body_html, a.byline, \
     a.section_id, a.canonical_url, a.importance, a.correction, a.withdrawal, a.lead_url, a.lead_type, a.lead_bytes, \
     a.lead_width, a.lead_height, a.lead_alt, a.lead_credit, a.state, a.release_no, a.released_at, a.updated_at, \
-    a.edited_at, s.slug, o.links AS source_links, o.title AS source_title, o.url AS source_url \
+    a.edited_at, s.slug, o.links AS source_links, o.title AS source_title, o.public_url AS source_url \
     FROM article a LEFT JOIN article_slug s ON s.article_id = a.id AND s.is_current \
     LEFT JOIN source o ON o.id = a.source_id";
 

@@ -26,8 +26,10 @@ pub struct Source {
 pub struct NewSource<'a> {
     /// Uid.
     pub uid: &'a str,
-    /// Its identity.
+    /// Its identity; it may hold a password or a key.
     pub url: &'a str,
+    /// The address that readers are told.
+    pub public_url: Option<&'a str>,
     /// What it calls itself.
     pub title: Option<&'a str>,
     /// Its language, where the import named one.
@@ -57,27 +59,27 @@ pub async fn find_source(db: &Db, url: &str) -> Result<Option<Source>> {
 pub async fn insert_source(tx: &mut Tx, source: &NewSource<'_>, now: Timestamp) -> Result<Source> {
     on_tx!(tx, c => {
         sqlx::query(
-            "INSERT INTO source (uid, kind, url, title, language, section_id, created_at) \
-             VALUES ($1, 'feed', $2, $3, $4, $5, $6) ON CONFLICT (url) DO NOTHING")
+            "INSERT INTO source (uid, kind, url, title, language, section_id, created_at, public_url) \
+             VALUES ($1, 'feed', $2, $3, $4, $5, $6, $7) ON CONFLICT (url) DO NOTHING")
             .bind(source.uid).bind(source.url).bind(source.title).bind(source.language.map(Language::as_str))
-            .bind(source.section_id).bind(now).execute(&mut *c).await?;
+            .bind(source.section_id).bind(now).bind(source.public_url).execute(&mut *c).await?;
         sqlx::query_as("SELECT id, etag, last_modified, imported_at FROM source WHERE url = $1")
             .bind(source.url).fetch_one(c).await
     })
 }
 
-/// Remembers that the source was read: validators, what it calls itself, what the visit said.
+/// Remembers that the source was read: what it calls itself, its public address, validators, what the visit said.
 pub async fn mark_source_checked(
     tx: &mut Tx,
     id: i64,
-    title: Option<&str>,
+    source: &NewSource<'_>,
     etag: Option<&str>,
     last_modified: Option<&str>,
     health: &str,
 ) -> Result<()> {
     on_tx!(tx, c => sqlx::query(
-        "UPDATE source SET title = COALESCE($2, title), etag = $3, last_modified = $4, health = $5 WHERE id = $1")
-        .bind(id).bind(title).bind(etag).bind(last_modified).bind(health).execute(c).await.map(|_| ()))
+        "UPDATE source SET title = COALESCE($2, title), etag = $3, last_modified = $4, health = $5, public_url = $6 WHERE id = $1")
+        .bind(id).bind(source.title).bind(etag).bind(last_modified).bind(health).bind(source.public_url).execute(c).await.map(|_| ()))
 }
 
 /// The first import is complete: what appears from now on is news.
