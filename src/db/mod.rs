@@ -133,12 +133,29 @@ impl Tx {
     }
 }
 
-/// Whether the transaction lost a race and should be tried again: deadlock (40P01), serialization failure (40001), or SQLite busy.
+/// Whether the transaction lost a race and should be tried again: deadlock (40P01), serialization failure (40001),
+/// a lock that was not let go in time (55P03), or SQLite busy.
 pub fn is_retryable(error: &sqlx::Error) -> bool {
     error
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::code)
-        .is_some_and(|code| matches!(&*code, "40P01" | "40001" | "5" | "517"))
+        .is_some_and(|code| matches!(&*code, "40P01" | "40001" | "55P03" | "5" | "517"))
+}
+
+/// Whether the very row was refused, and would be again: a broken constraint or a value that does not fit, also where a trigger
+/// says so. False for whatever passes: a lost connection, a timeout, a lock, a full disk.
+pub fn is_of_the_row(error: &sqlx::Error) -> bool {
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    let Some(code) = code else { return false };
+    if code.len() == 5 {
+        // SQLSTATE: classes 22 (data exception) and 23 (integrity constraint violation), and RAISE EXCEPTION.
+        return code.starts_with("22") || code.starts_with("23") || code == "P0001";
+    }
+    // The lower byte of an extended code of SQLite: TOOBIG, CONSTRAINT (of triggers too), MISMATCH.
+    code.parse::<u32>()
+        .is_ok_and(|code| matches!(code & 0xff, 18..=20))
 }
 
 /// Whether the error is a broken unique constraint.

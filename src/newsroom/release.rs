@@ -4,6 +4,7 @@ use super::retry::retrying;
 use super::store::{self, NewEntry, Subject};
 use super::{LogKind, NewsroomError};
 use crate::base::time::Timestamp;
+use crate::db::is_of_the_row;
 use crate::work::Core;
 
 /// Articles in one transaction, at most.
@@ -11,16 +12,18 @@ const BATCH: i64 = 500;
 
 /// Releases what is due, at most 500 articles; returns how many. Rings `bells.released`.
 ///
-/// If the batch fails, its articles are tried one by one; one that fails alone is set aside as a draft with an alarm, so that
-/// it stops neither the others nor the digests that wait until nothing is scheduled any more.
+/// If the batch fails because of an article, they are tried one by one; one that the database refuses alone is set aside as a
+/// draft with an alarm, so that it stops neither the others nor the digests that wait until nothing is scheduled any more. What
+/// passes by itself (a lost connection, a timeout, a lock) leaves everything scheduled for the next round.
 pub async fn release_due(core: &Core) -> Result<usize, NewsroomError> {
     let now = core.clock.now();
     let released = match retrying!(release_batch(core, now)) {
         Ok(count) => count,
-        Err(error) => {
+        Err(error) if is_of_the_article(&error) => {
             tracing::warn!(%error, "a batch of articles could not be released; trying them one by one");
             release_singly(core, now).await?
         }
+        Err(error) => return Err(error),
     };
     if released > 0 {
         core.bells.released.notify_waiters();
@@ -54,6 +57,13 @@ async fn release_singly(core: &Core, now: Timestamp) -> Result<usize, NewsroomEr
     for id in due {
         match retrying!(release_one(core, id, now)) {
             Ok(done) => released += usize::from(done),
+            Err(error) if !is_of_the_article(&error) => {
+                if released == 0 {
+                    return Err(error);
+                }
+                tracing::warn!(article = id, %error, "an article could not be released yet; it stays scheduled");
+                break;
+            }
             Err(error) => {
                 let mut tx = core.db.begin().await?;
                 store::mark_draft(&mut tx, id, now).await?;
@@ -73,6 +83,15 @@ async fn release_one(core: &Core, id: i64, now: Timestamp) -> Result<bool, Newsr
     store::append_log(&mut tx, &[entry(id)], now).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+/// Whether the article itself is refused, now and whenever it is tried again.
+fn is_of_the_article(error: &NewsroomError) -> bool {
+    match error {
+        NewsroomError::Invalid(_) => true,
+        NewsroomError::NotFound(_) => false,
+        NewsroomError::Database(error) => is_of_the_row(error),
+    }
 }
 
 const fn entry(id: i64) -> NewEntry {

@@ -13,9 +13,10 @@ use super::WebState;
 use super::error::WebError;
 use super::site::redirect;
 
-/// Everything is forbidden but what our own pages use; `data:` and `https:` pictures stand in imported stories.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' https: data:; font-src 'self'; \
-    script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Everything is forbidden but what our own pages use and what stands in imported stories: pictures from anywhere (old stories
+/// have theirs at `http:`), sound and films at `https:`.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' https: http: data:; media-src https:; \
+    font-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Routes whose authority is the token in their path: they may be posted to from anywhere, also from the browsers inside mail
 /// apps, which say `Origin: null` or nothing at all.

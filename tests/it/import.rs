@@ -1033,7 +1033,7 @@ async fn the_command_prints_no_secret_of_an_address() {
         ),
         (
             vec!["http://user:secretpw@[::bad/?key=SECRETKEY"],
-            1,
+            2,
             "is not an address".to_owned(),
         ),
     ] {

@@ -728,6 +728,8 @@ async fn pages_forbid_what_they_do_not_use(engine: Engine) {
             "default-src 'none'",
             "style-src 'self'",
             "script-src 'self'",
+            "img-src 'self' https: http: data:;",
+            "media-src https:;",
             "form-action 'self'",
             "base-uri 'none'",
             "frame-ancestors 'none'",
