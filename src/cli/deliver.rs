@@ -15,15 +15,10 @@ pub struct Args {
     json: bool,
 }
 
-/// Sends what is due, prints the sums, and fails if anything that is due is still open. Ctrl-C finishes what is in flight.
+/// Sends what is due, prints the sums, and fails if anything that is due is still open. SIGTERM and Ctrl-C finish what is in flight.
 pub async fn run(core: Core, args: Args) -> anyhow::Result<ExitCode> {
     let stop = CancellationToken::new();
-    let interrupt = stop.clone();
-    let listening = tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            interrupt.cancel();
-        }
-    });
+    let listening = tokio::spawn(super::serve::cancel_on_signal(stop.clone()));
     let drained = delivery::drain(&core, &stop).await;
     listening.abort();
     let sums = store::get_total_sums(&core.db).await?;
@@ -42,8 +37,13 @@ pub async fn run(core: Core, args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     if due > 0 {
+        let reason = if stop.is_cancelled() {
+            "this run was stopped"
+        } else {
+            "another worker may have them"
+        };
         eprintln!(
-            "jarshy: {due} deliveries are due and still open; another worker may have them. Run `jarshy deliver` again, or `jarshy verify`"
+            "jarshy: {due} deliveries are due and still open; {reason}. Run `jarshy deliver` again, or `jarshy verify`"
         );
         return Ok(ExitCode::FAILURE);
     }

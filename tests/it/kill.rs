@@ -16,10 +16,13 @@ use jarshy::on_db;
 use tokio::process::{Child, Command};
 
 use crate::both_engines;
-use crate::support::smtp::{Offers, Peer};
+use crate::support::smtp::{Act, At, Offers, Peer};
 use crate::support::{Engine, NEWSROOM, SECRETS, TestApp};
 
-both_engines!(nobody_is_lost_and_nobody_is_mailed_twice_by_a_kill);
+both_engines!(
+    nobody_is_lost_and_nobody_is_mailed_twice_by_a_kill,
+    a_told_deliver_finishes_what_is_in_flight,
+);
 
 const CONNECTIONS: usize = 8;
 
@@ -95,6 +98,29 @@ struct Service {
 }
 
 impl Service {
+    /// The binary, with that database and that relay, and so many seconds for the dot's answer.
+    fn new(app: &TestApp, peer: &Peer, dot_deadline: u64) -> Self {
+        let config = app.folder.path().join("jarshy.toml");
+        let settings = format!(
+            "{NEWSROOM}{SECRETS}[database]\nurl = \"{}\"\n[mail]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n\
+             ehlo_name = \"mail.news.example.kz\"\nbounce_domain = \"bounce.news.example.kz\"\n\
+             [delivery]\nconnections = {CONNECTIONS}\nlease_secs = 2\nrenew_secs = 1\nresend_wait_secs = {}\n\
+             dot_deadline_secs = {dot_deadline}\n",
+            app.database_url,
+            peer.port,
+            dot_deadline + 3,
+        );
+        std::fs::write(&config, settings).unwrap();
+        Self {
+            binary: std::env::var_os("JARSHY_BIN").map_or_else(
+                || PathBuf::from(env!("CARGO_BIN_EXE_jarshy")),
+                PathBuf::from,
+            ),
+            config,
+            log: app.folder.path().join("service.log"),
+        }
+    }
+
     fn command(&self) -> Command {
         let log = std::fs::File::options()
             .create(true)
@@ -149,23 +175,7 @@ async fn nobody_is_lost_and_nobody_is_mailed_twice_by_a_kill(engine: Engine) {
         ..Offers::default()
     })
     .await;
-    let config = app.folder.path().join("jarshy.toml");
-    let settings = format!(
-        "{NEWSROOM}{SECRETS}[database]\nurl = \"{}\"\n[mail]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n\
-         ehlo_name = \"mail.news.example.kz\"\nbounce_domain = \"bounce.news.example.kz\"\n\
-         [delivery]\nconnections = {CONNECTIONS}\nlease_secs = 2\nrenew_secs = 1\nresend_wait_secs = 3\n\
-         dot_deadline_secs = 2\n",
-        app.database_url, peer.port
-    );
-    std::fs::write(&config, settings).unwrap();
-    let service = Service {
-        binary: std::env::var_os("JARSHY_BIN").map_or_else(
-            || PathBuf::from(env!("CARGO_BIN_EXE_jarshy")),
-            PathBuf::from,
-        ),
-        config,
-        log: app.folder.path().join("service.log"),
-    };
+    let service = Service::new(&app, &peer, 2);
     plan(&app, people).await;
 
     for kill in 0..kills {
@@ -272,4 +282,56 @@ async fn nobody_is_lost_and_nobody_is_mailed_twice_by_a_kill(engine: Engine) {
     // The peer's own file, fsynced before each reply, says the same as its memory.
     let journal = std::fs::read_to_string(app.folder.path().join("peer.journal")).unwrap();
     assert_eq!(journal.lines().count(), people + repeats);
+}
+
+async fn a_told_deliver_finishes_what_is_in_flight(engine: Engine) {
+    const PEOPLE: usize = 60;
+    for signal in ["-TERM", "-INT"] {
+        let app = TestApp::spawn(engine).await;
+        app.set_time("2020-01-01T00:00:00Z");
+        let peer = Peer::start().await;
+        // The reply to the dots comes when the gate opens.
+        peer.script(At::Dot, Act::Wait, CONNECTIONS);
+        let service = Service::new(&app, &peer, 60);
+        plan(&app, PEOPLE).await;
+        let mut child = service
+            .command()
+            .arg("deliver")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // One connection is kept for those whom a person waits for.
+        until("every dot waits", &service, async || {
+            peer.journal().len() == CONNECTIONS - 1
+        })
+        .await;
+        let pid = child.id().unwrap().to_string();
+        let told = Command::new("kill").args([signal, &pid]).status().await;
+        assert!(told.unwrap().success());
+        until("it hears", &service, async || {
+            assert!(
+                child.try_wait().unwrap().is_none(),
+                "{signal} ended it with a dot unanswered\n{}",
+                service.said()
+            );
+            service
+                .said()
+                .contains("what is in flight is finished first")
+        })
+        .await;
+        peer.open_gate();
+        let ended = tokio::time::timeout(Duration::from_secs(30), child.wait()).await;
+        let status = ended.expect("it did not stop").unwrap();
+        assert_eq!(status.code(), Some(1), "{}", service.said());
+        assert!(service.said().contains("this run was stopped"));
+        let sums = store::get_total_sums(&app.core.db).await.unwrap();
+        assert_eq!(sums.accepted as usize, CONNECTIONS - 1, "{sums:?}");
+        assert_eq!(peer.journal().len(), CONNECTIONS - 1);
+        // Nothing is in doubt, and nobody has to declare it dead first.
+        let left: i64 = on_db!(&app.core.db, c => sqlx::query_scalar(
+            "SELECT (SELECT COUNT(*) FROM delivery WHERE state IN ('leased', 'committing', 'uncertain')) \
+             + (SELECT COUNT(*) FROM worker WHERE ended_at IS NULL)").fetch_one(c).await)
+        .unwrap();
+        assert_eq!(left, 0, "{}", service.said());
+    }
 }
