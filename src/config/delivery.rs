@@ -118,7 +118,8 @@ impl Mail {
     }
 }
 
-/// `[delivery]`: times are seconds. The resend wait must exceed the dot's deadline and the lease.
+/// `[delivery]`: times are seconds. The resend wait must exceed the lease, and the dot's deadline with the time the dot may take
+/// to follow its intent ([`Delivery::dot_within_secs`]).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Delivery {
@@ -168,6 +169,17 @@ impl Default for Delivery {
 }
 
 impl Delivery {
+    /// How soon after its intent the dot must be written; later it is not. 30 seconds, or what the resend wait leaves beside the
+    /// dot's deadline, so that an answer is always in, or given up, before the message may be sent again. At least 1 where the
+    /// settings are accepted.
+    #[must_use]
+    pub fn dot_within_secs(&self) -> u64 {
+        u64::try_from(self.resend_wait_secs)
+            .unwrap_or(0)
+            .saturating_sub(self.dot_deadline_secs.saturating_add(1))
+            .min(30)
+    }
+
     pub(super) fn check(&self) -> Result<(), Finding> {
         if !(1..=1000).contains(&self.connections) {
             return Err(Finding::new(
@@ -190,12 +202,10 @@ impl Delivery {
                 "Write 60, with renew_secs = 15",
             ));
         }
-        if self.resend_wait_secs <= self.dot_deadline_secs as i64
-            || self.resend_wait_secs < self.lease_secs
-        {
+        if self.dot_within_secs() == 0 || self.resend_wait_secs < self.lease_secs {
             return Err(Finding::new(
                 "delivery.resend_wait_secs",
-                "does not exceed dot_deadline_secs and lease_secs: a message could be sent twice while its reply is still coming",
+                "does not exceed dot_deadline_secs by at least 2, or is below lease_secs: a message could be sent twice while its reply is still coming",
                 "Write 900, or shorten dot_deadline_secs with it",
             ));
         }

@@ -244,6 +244,37 @@ mod tests {
     }
 
     #[test]
+    fn a_message_is_not_sent_again_while_its_reply_may_still_come() {
+        let within = |resend: i64, dot: u64| {
+            let times = format!(
+                "{MINIMAL}[delivery]\nlease_secs = 2\nrenew_secs = 1\nresend_wait_secs = {resend}\ndot_deadline_secs = {dot}\n"
+            );
+            read(&times, &[]).map(|config| config.delivery.dot_within_secs())
+        };
+        let defaults = read(MINIMAL, &[]).unwrap().delivery;
+        assert_eq!(
+            (defaults.resend_wait_secs, defaults.dot_deadline_secs),
+            (900, 600)
+        );
+        assert_eq!(defaults.dot_within_secs(), 30);
+        for (resend, dot, expected) in [(632, 600, 30), (631, 600, 30), (630, 600, 29), (3, 1, 1)] {
+            let within = within(resend, dot).unwrap();
+            assert_eq!(within, expected);
+            assert!(resend > (dot + within) as i64);
+        }
+        for (resend, dot) in [
+            (601, 600),
+            (600, 600),
+            (2, 2),
+            (-5, 1),
+            (900, u64::MAX >> 1),
+        ] {
+            let error = within(resend, dot).unwrap_err();
+            assert!(error.contains("delivery.resend_wait_secs: "), "{error}");
+        }
+    }
+
+    #[test]
     fn the_environment_wins_over_the_file() {
         let config = read(
             MINIMAL,

@@ -32,8 +32,6 @@ use crate::config::{Config, Mail, Tls};
 const END_OF_DATA: &[u8] = b"\r\n.\r\n";
 /// The longest reply line we read (RFC 5321 section 4.5.3.1.5 allows 512).
 const LINE_MAX: usize = 4096;
-/// How soon the dot must follow its intent.
-const DOT_WITHIN: Duration = Duration::from_secs(30);
 
 /// What became of one message.
 #[derive(Debug)]
@@ -75,6 +73,7 @@ pub struct Relay {
     mail: Mail,
     connect_deadline: Duration,
     command_deadline: Duration,
+    dot_within: Duration,
     dot_deadline: Duration,
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
@@ -92,6 +91,7 @@ impl Relay {
             mail,
             connect_deadline: Duration::from_secs(config.delivery.connect_deadline_secs),
             command_deadline: Duration::from_secs(config.delivery.command_deadline_secs),
+            dot_within: Duration::from_secs(config.delivery.dot_within_secs()),
             dot_deadline: Duration::from_secs(config.delivery.dot_deadline_secs),
             tls,
         })
@@ -142,6 +142,7 @@ pub struct Session {
     connection: AsyncSmtpConnection,
     shared: Arc<Shared>,
     command_deadline: Duration,
+    dot_within: Duration,
     dot_deadline: Duration,
     offers: Offers,
     /// Messages that were tried over it.
@@ -248,6 +249,7 @@ impl Session {
             connection,
             shared,
             command_deadline: relay.command_deadline,
+            dot_within: relay.dot_within,
             dot_deadline: relay.dot_deadline,
             offers: Offers::read(&hello),
             messages: 0,
@@ -439,7 +441,7 @@ impl Session {
             }
         }
         match intent.await {
-            Some(durable_at) if durable_at.elapsed() < DOT_WITHIN => {}
+            Some(asked_at) if asked_at.elapsed() < self.dot_within => {}
             _ => {
                 self.shared.set(Phase::Aborted);
                 return Sent::Stopped;

@@ -22,7 +22,7 @@ const GROUP: usize = 64;
 /// What an intent was answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Answer {
-    /// Durable since then: write the dot soon.
+    /// Durable, and asked for then: write the dot soon.
     Granted(Instant),
     /// No dot, and nothing more to report.
     Settled,
@@ -158,9 +158,10 @@ async fn work(
 
 /// Stores what it can and returns the outcomes that must be tried again.
 async fn store_group(core: &Core, group: Vec<Op>, tracker: &Tracker) -> Vec<Op> {
+    // Before the rows' `intent_at`, from which the resend wait counts: what the commit takes is part of the time the dot has.
+    let at = Instant::now();
     match store_together(core, &group).await {
         Ok(results) => {
-            let at = Instant::now();
             for (op, stored) in group.into_iter().zip(results) {
                 finish(op, &stored, at, tracker);
             }
@@ -186,7 +187,7 @@ async fn store_group(core: &Core, group: Vec<Op>, tracker: &Tracker) -> Vec<Op> 
                     finish_ref(&op, stored, tracker);
                 }
                 if let (Task::Ask(answer), Some(stored)) = (op.task, results.first()) {
-                    reply(answer, stored, Instant::now());
+                    reply(answer, stored, at);
                 }
             }
             Err(error) => {
