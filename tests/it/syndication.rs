@@ -1017,7 +1017,7 @@ fn the_lead_image_stands_in_the_text_once() {
     let words: [String; 8] = std::array::from_fn(|i| format!("w{i}"));
     for body in [
         "<p>Мәтін</p>",
-        "<p><img src=\"/media/w5\" alt=\"\">Мәтін</p>",
+        "<p><img src=\"/media/w5?w=1&amp;h=2\" alt=\"\">Мәтін</p>",
     ] {
         let mut article = article(&words);
         article.body_html = body.to_owned();
