@@ -116,7 +116,14 @@ async fn ten_real_feeds_lose_no_entry_and_change_nothing_twice(engine: Engine) {
     let guids: HashSet<&str> = articles.iter().map(|a| a.guid.as_str()).collect();
     assert_eq!(guids.len(), 275);
     for article in &articles {
-        let place = format!("{} «{}»", article.source.as_ref().unwrap().1, article.title);
+        let place = format!(
+            "{} «{}»",
+            article
+                .source
+                .as_ref()
+                .map_or("a file", |source| source.1.as_str()),
+            article.title
+        );
         assert!(
             !article.title.is_empty()
                 && !article.summary.is_empty()
