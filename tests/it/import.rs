@@ -124,12 +124,10 @@ async fn ten_real_feeds_lose_no_entry_and_change_nothing_twice(engine: Engine) {
                 .map_or("a file", |source| source.1.as_str()),
             article.title
         );
-        assert!(
-            !article.title.is_empty()
-                && !article.summary.is_empty()
-                && !article.body_html.is_empty(),
-            "{place}"
-        );
+        assert!(!article.title.is_empty(), "{place}");
+        // An entry that is a picture and nothing else keeps it as its lead.
+        let has_words = !article.summary.is_empty() && !article.body_html.is_empty();
+        assert!(has_words || article.lead.is_some(), "{place}");
         assert!(
             article.released_at.unwrap() < app.core.clock.now(),
             "{place} has the date of its origin"
