@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import time
 import urllib.parse
+from zoneinfo import ZoneInfo
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
@@ -139,6 +140,50 @@ def story_three_people_by_starttls_and_auth():
         house.stop(service)
         listed = house.run("subscriber", "list", "--show-addresses")
         assert re.search(r"boris@example\.org.*left", listed), listed
+
+
+def story_a_month_of_mornings_through_a_foreign_server():
+    """Thirty days of three readers in three zones, by the commands alone: one digest on each day with news for them, none on others."""
+    with House() as house:
+        # The month is told within a minute: its stories are as old as the computer's clock says.
+        house.change('reply_to = "office@news.example.kz"', 'reply_to = "office@news.example.kz"\nmax_age_days = 60')
+        keeper = Keeper()
+        server = Controller(keeper, hostname="127.0.0.1", port=house.mail_port)
+        server.start()
+        readers = {"aigerim@example.kz": ("kk,ru", "Asia/Almaty", "08:00"), "boris@example.org": ("ru,en", "Europe/Berlin", "08:00"),
+                   "carol@example.com": ("en", "America/New_York", "18:00")}
+        expected = []
+        try:
+            for address, (languages, zone, hour) in readers.items():
+                house.run("subscriber", "add", address, "--language", languages, "--zone", zone, "--hour", hour, "--consent", "agreed in a test")
+            start = datetime.date.today() + datetime.timedelta(days=2)
+            for number in range(30):
+                day = start + datetime.timedelta(days=number)
+                kinds = [("ru", "kk"), ("en",), ("ru",), ()][number % 4]
+                story = None
+                for language in kinds:
+                    more = ["--story", story] if story else []
+                    title = {"kk": "Қысқа хабар", "ru": "Короткая новость", "en": "News in brief"}[language] + f" № {number}"
+                    story = house.article(f"day-{number}-{language}", language, title, title + ".", *more).group(1)
+                for address, (languages, zone, hour) in readers.items():
+                    language = next((l for l in languages.split(",") if l in kinds), None)
+                    if language:
+                        expected.append((address, number, language))
+                    moment = datetime.datetime.combine(day, datetime.time.fromisoformat(hour), ZoneInfo(zone)) + datetime.timedelta(seconds=5)
+                    house.run("digest", "plan", "--at", moment.isoformat())
+                    house.run("deliver", "--at", moment.isoformat())
+        finally:
+            server.stop()
+        got = []
+        for _, to, raw in keeper.kept:
+            message = judge(raw)
+            # The frame speaks the reader's first language; the headline is in the first of theirs that has the story.
+            title, number = re.match(r"(.+) № (\d+)$", message["Subject"]).groups()
+            assert message["Content-Language"] == readers[to[0]][0].split(",")[0]
+            got.append((to[0], int(number), {"Қысқа хабар": "kk", "Короткая новость": "ru", "News in brief": "en"}[title]))
+        assert sorted(got) == sorted(expected), sorted(set(got) ^ set(expected))
+        sums = house.json("verify")
+        assert sums["planned"] == sums["accepted"] == len(expected), sums
 
 
 def story_no_password_without_starttls():
