@@ -4,7 +4,7 @@ use super::retry::retrying;
 use super::store::{self, NewEntry, Subject};
 use super::{LogKind, NewsroomError};
 use crate::base::time::Timestamp;
-use crate::db::is_of_the_row;
+use crate::db::{Tx, is_of_the_row};
 use crate::work::Core;
 
 /// Articles in one transaction, at most.
@@ -34,19 +34,37 @@ pub async fn release_due(core: &Core) -> Result<usize, NewsroomError> {
 
 async fn release_batch(core: &Core, now: Timestamp) -> Result<usize, NewsroomError> {
     let mut tx = core.db.begin().await?;
-    let due = store::lock_due(&mut tx, now, BATCH).await?;
+    let done = release_batch_in(&mut tx, now).await;
+    settle(tx, done).await
+}
+
+async fn release_batch_in(tx: &mut Tx, now: Timestamp) -> Result<usize, NewsroomError> {
+    let due = store::lock_due(tx, now, BATCH).await?;
     if due.is_empty() {
         return Ok(0);
     }
     let mut entries = Vec::with_capacity(due.len());
     for id in due {
-        if store::mark_released(&mut tx, id, now).await? {
+        if store::mark_released(tx, id, now).await? {
             entries.push(entry(id));
         }
     }
-    store::append_log(&mut tx, &entries, now).await?;
-    tx.commit().await?;
+    store::append_log(tx, &entries, now).await?;
     Ok(entries.len())
+}
+
+/// Commits, or waits until everything is taken back: a transaction that is merely dropped holds its locks a moment longer, and
+/// the next try would pass over rows that are still locked.
+async fn settle<T>(tx: Tx, done: Result<T, NewsroomError>) -> Result<T, NewsroomError> {
+    match done {
+        Ok(done) => tx.commit().await.map(|()| done).map_err(Into::into),
+        Err(error) => {
+            if let Err(lost) = tx.rollback().await {
+                tracing::warn!(error = %lost, "a transaction could not be taken back; the database does it");
+            }
+            Err(error)
+        }
+    }
 }
 
 async fn release_singly(core: &Core, now: Timestamp) -> Result<usize, NewsroomError> {
@@ -77,11 +95,15 @@ async fn release_singly(core: &Core, now: Timestamp) -> Result<usize, NewsroomEr
 
 async fn release_one(core: &Core, id: i64, now: Timestamp) -> Result<bool, NewsroomError> {
     let mut tx = core.db.begin().await?;
-    if !store::mark_released(&mut tx, id, now).await? {
+    let done = release_one_in(&mut tx, id, now).await;
+    settle(tx, done).await
+}
+
+async fn release_one_in(tx: &mut Tx, id: i64, now: Timestamp) -> Result<bool, NewsroomError> {
+    if !store::mark_released(tx, id, now).await? {
         return Ok(false);
     }
-    store::append_log(&mut tx, &[entry(id)], now).await?;
-    tx.commit().await?;
+    store::append_log(tx, &[entry(id)], now).await?;
     Ok(true)
 }
 
