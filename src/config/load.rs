@@ -121,7 +121,7 @@ fn finish(config: &mut Config, folder: &Path) -> Result<(), Finding> {
     config.server.check()?;
     config.database.finish(folder)?;
     config.secrets.finish(folder)?;
-    config.newsroom.check()?;
+    config.newsroom.finish(folder)?;
     super::newsroom::check_sections(&config.sections, &config.newsroom)?;
     super::newsroom::check_newsletters(&config.newsletters, &config.sections)?;
     config.feeds.check()?;
@@ -309,7 +309,7 @@ mod tests {
                 _ => line,
             })
             .filter(|line| {
-                !["ca_file", "allow_networks", "folder"]
+                !["ca_file", "allow_networks", "folder", "icon", "logo"]
                     .iter()
                     .any(|key| line.starts_with(key))
             })

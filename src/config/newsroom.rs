@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::Config;
 use super::load::Finding;
 use crate::base::address::EmailAddress;
 use crate::base::language::Language;
@@ -62,6 +65,12 @@ pub struct Newsroom {
     /// The accent colour as `#rrggbb`; it must hold 4.5:1 on white and on black.
     #[serde(default = "default_accent")]
     pub accent: String,
+    /// A PNG that stands for the newsroom in feed readers: square, at least 512 pixels wide; ours if absent.
+    #[serde(default)]
+    pub icon: Option<PathBuf>,
+    /// A PNG for the head of a feed: twice as wide as high, at least 512 pixels wide; ours if absent.
+    #[serde(default)]
+    pub logo: Option<PathBuf>,
     /// Who runs the service.
     #[serde(default)]
     pub operator: Operator,
@@ -88,7 +97,22 @@ pub struct Operator {
 }
 
 impl Newsroom {
-    pub(super) fn check(&self) -> Result<(), Finding> {
+    pub(super) fn finish(&mut self, folder: &Path) -> Result<(), Finding> {
+        for (key, file, shape) in [
+            ("newsroom.icon", &mut self.icon, Shape::Square),
+            ("newsroom.logo", &mut self.logo, Shape::Wide),
+        ] {
+            if let Some(path) = file {
+                Config::resolve(folder, path);
+                check_png(path, shape).map_err(|problem| {
+                    Finding::new(key, format!("{}: {problem}", path.display()), shape.remedy())
+                })?;
+            }
+        }
+        self.check()
+    }
+
+    fn check(&self) -> Result<(), Finding> {
         Zone::parse(&self.time_zone).map_err(|e| {
             Finding::new(
                 "newsroom.time_zone",
@@ -138,6 +162,51 @@ impl Newsroom {
     /// The default language.
     pub fn default_language(&self) -> &Language {
         &self.languages[0]
+    }
+}
+
+/// What a picture must look like.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// As wide as high: RFC 4287 section 4.2.5, and readers crop what is not.
+    Square,
+    /// Twice as wide as high: RFC 4287 section 4.2.8.
+    Wide,
+}
+
+impl Shape {
+    const fn remedy(self) -> &'static str {
+        match self {
+            Self::Square => {
+                "Give a PNG of 512 × 512 pixels or more, as wide as high, or leave the key out"
+            }
+            Self::Wide => {
+                "Give a PNG of 1024 × 512 pixels or so, twice as wide as high, or leave the key out"
+            }
+        }
+    }
+}
+
+/// Looks at the head of a file: the signature and the IHDR chunk of PNG hold its size.
+fn check_png(path: &Path, shape: Shape) -> Result<(), String> {
+    let mut head = [0; 24];
+    std::fs::File::open(path)
+        .map_err(|e| format!("the file cannot be read: {e}"))?
+        .read_exact(&mut head)
+        .map_err(|_| "the file is no PNG".to_owned())?;
+    if head[..8] != *b"\x89PNG\r\n\x1a\n" || head[12..16] != *b"IHDR" {
+        return Err("the file is no PNG".to_owned());
+    }
+    let number = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    let (width, height) = (number(16), number(20));
+    let has_shape = match shape {
+        Shape::Square => width == height,
+        Shape::Wide => width == height.saturating_mul(2),
+    };
+    if has_shape && (512..=4096).contains(&width) {
+        Ok(())
+    } else {
+        Err(format!("the picture has {width} × {height} pixels"))
     }
 }
 

@@ -43,7 +43,7 @@ fn towards(colour: &str, end: [u8; 3], ground: [u8; 3], enough: f64) -> String {
     format!("#{:02x}{:02x}{:02x}", found[0], found[1], found[2])
 }
 
-fn parse(colour: &str) -> Option<[u8; 3]> {
+pub(super) fn parse(colour: &str) -> Option<[u8; 3]> {
     let hex = colour
         .strip_prefix('#')
         .filter(|h| h.len() == 6 && h.is_ascii())?;

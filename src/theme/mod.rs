@@ -27,6 +27,7 @@
 
 mod colour;
 pub mod dates;
+pub mod icons;
 mod inline;
 mod numbers;
 mod strings;
@@ -40,6 +41,7 @@ use minijinja::Environment;
 
 use crate::base::language::Language;
 use crate::config::Config;
+use icons::Icons;
 use strings::Strings;
 
 pub use numbers::number;
@@ -54,12 +56,16 @@ pub enum ThemeError {
     /// A file of interface strings is not Fluent.
     #[error("interface strings {0}")]
     Strings(String),
+    /// A picture that stands for the newsroom cannot be read.
+    #[error("{0}")]
+    Icon(String),
 }
 
 /// Templates and interface strings, checked when loaded.
 pub struct Theme {
     strings: Arc<Strings>,
     environments: BTreeMap<String, Environment<'static>>,
+    icons: Icons,
 }
 
 impl Theme {
@@ -86,6 +92,7 @@ impl Theme {
         Ok(Self {
             strings,
             environments,
+            icons: Icons::load(&config.newsroom)?,
         })
     }
 
@@ -132,6 +139,11 @@ impl Theme {
     /// The small tag beside a story in another language: қаз, рус, eng.
     pub fn language_tag(&self, language: &Language) -> String {
         self.strings.language_word("language-tag", language)
+    }
+
+    /// The PNG at one of the paths of [`icons`].
+    pub fn icon(&self, path: &str) -> Option<&icons::Icon> {
+        self.icons.find(path)
     }
 
     /// Moves the rules of `<style>` into `style` attributes and keeps the media queries (a `<style data-css-inline="keep">`).

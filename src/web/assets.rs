@@ -17,6 +17,7 @@ use super::error::WebError;
 use super::protect::matches;
 use crate::base::token::hex;
 use crate::config::Config;
+use crate::theme::icons;
 
 #[derive(rust_embed::RustEmbed)]
 #[folder = "templates/static"]
@@ -64,6 +65,53 @@ pub fn routes() -> Router<WebState> {
     Router::new()
         .route("/static/{*file}", get(file))
         .route("/favicon.ico", get(icon))
+        .merge(pictures())
+}
+
+/// What stands for the newsroom in feed readers.
+fn pictures() -> Router<WebState> {
+    icons::PATHS
+        .into_iter()
+        .fold(Router::new(), |routes, (path, _)| {
+            routes.route(
+                path,
+                get(move |state, headers| picture(path, state, headers)),
+            )
+        })
+}
+
+async fn picture(
+    path: &'static str,
+    State(state): State<WebState>,
+    headers: HeaderMap,
+) -> Result<Response, WebError> {
+    let icon = state.theme.icon(path).ok_or(WebError::NotFound)?;
+    let tag = format!("\"{}\"", icon.stem);
+    let has_it = headers
+        .get(IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|known| matches(known, &tag));
+    let mut response = if has_it {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response
+    } else {
+        let mut response = Response::new(Body::from(icon.bytes.clone()));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("image/png"));
+        response
+    };
+    let out = response.headers_mut();
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        out.insert(ETAG, tag);
+    }
+    // The address stays when the picture changes, so it is asked again after a week.
+    out.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=604800"),
+    );
+    Ok(response)
 }
 
 #[derive(serde::Deserialize)]
