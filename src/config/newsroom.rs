@@ -105,7 +105,11 @@ impl Newsroom {
             if let Some(path) = file {
                 Config::resolve(folder, path);
                 check_png(path, shape).map_err(|problem| {
-                    Finding::new(key, format!("{}: {problem}", path.display()), shape.remedy())
+                    Finding::new(
+                        key,
+                        format!("{}: {problem}", path.display()),
+                        shape.remedy(),
+                    )
                 })?;
             }
         }
@@ -197,7 +201,8 @@ fn check_png(path: &Path, shape: Shape) -> Result<(), String> {
     if head[..8] != *b"\x89PNG\r\n\x1a\n" || head[12..16] != *b"IHDR" {
         return Err("the file is no PNG".to_owned());
     }
-    let number = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    let number =
+        |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let (width, height) = (number(16), number(20));
     let has_shape = match shape {
         Shape::Square => width == height,

@@ -13,7 +13,7 @@ use atom_syndication::{
 
 use super::document::{Alternate, Document, GENERATOR, GENERATOR_VERSION, Item};
 use super::feed::Format;
-use super::rss::{MediaElement, NAMESPACES, media_content};
+use super::rss::{Foreign, NAMESPACES, STYLESHEET, feed_elements, media_content};
 use crate::base::time::{Timestamp, Zone};
 
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>";
@@ -52,7 +52,21 @@ pub fn write(document: &Document) -> Result<Vec<u8>, AtomError> {
             document.home.as_str(),
         ),
     ];
+    links.extend(document.hubs.iter().map(|hub| Link {
+        href: hub.as_str().to_owned(),
+        rel: "hub".to_owned(),
+        ..Link::default()
+    }));
     links.extend(document.alternates.iter().map(alternate));
+    let mut extensions = ExtensionMap::new();
+    for made in feed_elements(document) {
+        extensions
+            .entry(made.prefix.to_owned())
+            .or_default()
+            .entry(made.name.to_owned())
+            .or_default()
+            .push(extension(made));
+    }
     let head = Feed {
         title: Text::plain(document.title.as_str()),
         subtitle: Some(Text::plain(document.description.as_str())),
@@ -68,7 +82,10 @@ pub fn write(document: &Document) -> Result<Vec<u8>, AtomError> {
             version: Some(GENERATOR_VERSION.to_owned()),
             uri: None,
         }),
+        icon: Some(document.look.icon.as_str().to_owned()),
+        logo: Some(document.look.logo.as_str().to_owned()),
         rights: document.rights.as_ref().map(|r| Text::plain(r.as_str())),
+        extensions,
         links,
         lang: Some(document.language.to_string()),
         namespaces: NAMESPACES
@@ -80,7 +97,7 @@ pub fn write(document: &Document) -> Result<Vec<u8>, AtomError> {
     };
     let head = head.write_with_config(Vec::new(), CONFIG)?;
     let head = head.strip_suffix(b"</feed>").ok_or(AtomError::Shape)?;
-    let mut out = DECLARATION.as_bytes().to_vec();
+    let mut out = [DECLARATION, STYLESHEET].concat().into_bytes();
     out.extend_from_slice(head);
     for item in &document.items {
         let bytes = entry(document, item)?.write_with_config(Vec::new(), CONFIG)?;
@@ -197,16 +214,16 @@ fn entry(document: &Document, item: &Item) -> Result<Entry, AtomError> {
 }
 
 /// `atom_syndication` writes the attributes of extensions as they are given (0.12.10), so they are escaped here.
-fn extension(media: MediaElement) -> Extension {
+fn extension(foreign: Foreign) -> Extension {
     Extension {
-        name: format!("media:{}", media.name),
-        value: media.text,
-        attrs: media
+        name: format!("{}:{}", foreign.prefix, foreign.name),
+        value: foreign.text,
+        attrs: foreign
             .attributes
             .into_iter()
             .map(|(k, v)| (k.to_owned(), quick_xml::escape::escape(v).into_owned()))
             .collect(),
-        children: media
+        children: foreign
             .children
             .into_iter()
             .map(|child| (child.name.to_owned(), vec![extension(child)]))

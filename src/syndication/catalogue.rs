@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::feed::Scope;
 use crate::base::language::Language;
+use crate::base::time::Timestamp;
 use crate::newsroom::{Section, Tag};
 
 /// Languages, sections and tags at one point of the release log.
@@ -15,6 +16,8 @@ pub struct Catalogue {
     pub own_languages: usize,
     /// All sections in their order.
     pub sections: Vec<Section>,
+    /// Sections that the settings no longer name, with the moment since when. Their articles stay, so their feeds do for a while.
+    pub closed: Vec<(Section, Timestamp)>,
     /// All tags that stand or stood on a public article, by slug.
     pub tags: BTreeMap<String, Tag>,
 }
@@ -40,6 +43,7 @@ impl Catalogue {
             languages,
             own_languages: own.len(),
             sections,
+            closed: Vec::new(),
             tags: tags
                 .into_iter()
                 .map(|tag| (tag.slug.clone(), tag))
@@ -47,19 +51,47 @@ impl Catalogue {
         }
     }
 
-    /// Whether there is such a feed. One without articles is a feed all the same.
+    /// The same with the sections that were closed.
+    #[must_use]
+    pub fn with_closed(mut self, closed: Vec<(Section, Timestamp)>) -> Self {
+        self.closed = closed;
+        self
+    }
+
+    /// Whether there is such a feed. One without articles is a feed all the same, and one whose section was closed is said to be
+    /// over for a while: [`Catalogue::closed_at`].
     pub fn has(&self, scope: &Scope) -> bool {
         scope
             .language()
             .is_none_or(|language| self.languages.contains(language))
             && match scope {
                 Scope::All | Scope::Language(_) => true,
-                Scope::Section(_, slug) => self.section(slug).is_some(),
+                Scope::Section(_, slug) => {
+                    self.section(slug).is_some()
+                        || self.closed.iter().any(|(section, _)| section.slug == *slug)
+                }
                 Scope::Tag(_, slug) => self.tags.contains_key(slug),
             }
     }
 
-    /// The section with that slug.
+    /// Since when the feed is over, if it is: nothing will be added to it.
+    pub fn closed_at(&self, scope: &Scope) -> Option<Timestamp> {
+        let Scope::Section(_, slug) = scope else {
+            return None;
+        };
+        self.closed
+            .iter()
+            .find(|(section, _)| section.slug == *slug)
+            .map(|(_, at)| *at)
+    }
+
+    /// The section in that row, open or closed.
+    pub fn section_in_row(&self, id: i64) -> Option<&Section> {
+        let closed = self.closed.iter().map(|(section, _)| section);
+        self.sections.iter().chain(closed).find(|s| s.id == id)
+    }
+
+    /// The open section with that slug.
     pub fn section(&self, slug: &str) -> Option<&Section> {
         self.sections.iter().find(|section| section.slug == slug)
     }
@@ -96,5 +128,17 @@ mod tests {
         ] {
             assert_eq!(catalogue.has(&scope), exists, "{scope:?}");
         }
+        let at = Timestamp::from_millis(5000);
+        let closed = Section {
+            id: 2,
+            slug: "culture".to_owned(),
+            position: 1,
+            names: Names::default(),
+        };
+        let catalogue = catalogue.with_closed(vec![(closed, at)]);
+        let scope = |tag: &str, slug: &str| Scope::Section(language(tag), slug.to_owned());
+        assert!(catalogue.has(&scope("kk", "culture")) && !catalogue.has(&scope("de", "culture")));
+        assert_eq!(catalogue.closed_at(&scope("kk", "culture")), Some(at));
+        assert_eq!(catalogue.closed_at(&scope("kk", "sport")), None);
     }
 }

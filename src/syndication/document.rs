@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use super::absolute::{Place, absolutise, escape_html, uri};
 use super::feed::{Format, Scope};
+use super::hubs::hubs;
 use crate::base::language::Language;
 use crate::base::text::XmlText;
 use crate::base::time::{Timestamp, Zone};
 use crate::config::Config;
 use crate::newsroom::{Article, LeadImage, Section, Tag, Translation};
+use crate::theme::icons;
 
 /// What was read from the database in one snapshot.
 pub struct Material {
@@ -18,12 +20,16 @@ pub struct Material {
     pub articles: Vec<Article>,
     /// The public translations of their stories.
     pub translations: Vec<Translation>,
-    /// All sections.
+    /// All sections, those too that were closed.
     pub sections: Vec<Section>,
     /// The tag, where the feed is one's.
     pub tag: Option<Tag>,
     /// When an article that would stand here was last withdrawn.
     pub withdrawn_at: Option<Timestamp>,
+    /// When the feed's section was closed, if it was.
+    pub closed_at: Option<Timestamp>,
+    /// What the feed's id is made of.
+    pub newsroom_uid: String,
     /// When this newsroom began: the date of a feed that has never had an article.
     pub began_at: Timestamp,
 }
@@ -59,8 +65,31 @@ pub struct Document {
     pub zone: Zone,
     /// Minutes for which a reader may keep the feed.
     pub ttl_minutes: i64,
+    /// Hubs that tell subscribers of changes (WebSub), absolute addresses.
+    pub hubs: Vec<XmlText>,
+    /// Pictures and colour.
+    pub look: Look,
+    /// Nothing will be added any more: its section was closed.
+    pub is_closed: bool,
+    /// It is closed, and everything there ever was stands in it (RFC 5005 section 2).
+    pub is_complete: bool,
     /// The articles, newest first.
     pub items: Vec<Item>,
+}
+
+/// How readers show a feed: the newsroom's pictures, of the sizes that [`icons`] promises, and its colour.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Look {
+    /// 512 × 512.
+    pub icon: XmlText,
+    /// 96 × 96.
+    pub favicon: XmlText,
+    /// 144 × 144.
+    pub channel: XmlText,
+    /// Twice as wide as high.
+    pub logo: XmlText,
+    /// The accent colour, `#rrggbb`.
+    pub accent: XmlText,
 }
 
 /// A page in another language.
@@ -204,12 +233,13 @@ impl Document {
             .iter()
             .map(|item| item.updated.max(item.published))
             .chain(material.withdrawn_at)
+            .chain(material.closed_at)
             .max()
             .unwrap_or(material.began_at);
         let operator = newsroom.operator.names.get(language);
         Self {
             scope: scope.clone(),
-            id: line(&scope.id(base_url)),
+            id: line(&scope.id(&material.newsroom_uid)),
             title: line(&title),
             description: line(&description),
             language: language.clone(),
@@ -233,6 +263,10 @@ impl Document {
             updated: updated.floor_to_secs(),
             zone: newsroom.zone(),
             ttl_minutes: config.feeds.max_age_minutes,
+            hubs: hubs(config).iter().map(|hub| line(&uri(hub))).collect(),
+            look: Look::new(config),
+            is_closed: material.closed_at.is_some(),
+            is_complete: material.closed_at.is_some() && (items.len() as i64) < config.feeds.items,
             items,
         }
     }
@@ -244,6 +278,19 @@ impl Document {
             format,
         };
         format!("{}{}", self.site.as_str().trim_end_matches('/'), key.path())
+    }
+}
+
+impl Look {
+    fn new(config: &Config) -> Self {
+        let at = |path| line(&config.server.absolute(path));
+        Self {
+            icon: at(icons::ICON),
+            favicon: at(icons::FAVICON),
+            channel: at(icons::CHANNEL),
+            logo: at(icons::LOGO),
+            accent: line(&config.newsroom.accent),
+        }
     }
 }
 

@@ -119,9 +119,9 @@ impl Scope {
         }
     }
 
-    /// The feed's permanent id, the same as long as the newsroom keeps its address.
-    pub fn id(&self, base_url: &str) -> String {
-        let hash = Sha256::digest(format!("jarshy feed {base_url}{}", self.folder()));
+    /// The feed's permanent id: made of the newsroom's uid, so that it survives a move to another domain or scheme.
+    pub fn id(&self, newsroom_uid: &str) -> String {
+        let hash = Sha256::digest(format!("jarshy feed {newsroom_uid}{}", self.folder()));
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hash[..16]);
         // RFC 9562 section 5.8: version 8, made from a hash of our own.
@@ -242,15 +242,15 @@ mod tests {
     }
 
     #[test]
-    fn an_id_belongs_to_a_scope_and_an_address() {
+    fn an_id_belongs_to_a_scope_and_a_newsroom() {
         let kk = Scope::Language(Language::parse("kk").unwrap());
-        let id = kk.id("https://news.example.kz");
+        let id = kk.id("0190d3b2-0000-7000-8000-000000000001");
         assert!(
             id.starts_with("urn:uuid:") && id.len() == 45 && id.as_bytes()[23] == b'8',
             "{id}"
         );
-        assert_eq!(id, kk.id("https://news.example.kz"));
-        assert_ne!(id, kk.id("https://other.example.kz"));
-        assert_ne!(id, Scope::All.id("https://news.example.kz"));
+        assert_eq!(id, kk.id("0190d3b2-0000-7000-8000-000000000001"));
+        assert_ne!(id, kk.id("0190d3b2-0000-7000-8000-000000000002"));
+        assert_ne!(id, Scope::All.id("0190d3b2-0000-7000-8000-000000000001"));
     }
 }

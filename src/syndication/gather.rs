@@ -10,6 +10,15 @@ use crate::config::Config;
 use crate::db::{Db, Result};
 use crate::newsroom::store as newsroom;
 
+/// What was settled once, when the newsroom began.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Birth {
+    /// Its uid: what the ids of its feeds are made of.
+    pub uid: String,
+    /// When: the date of a feed that has never had an article.
+    pub at: Timestamp,
+}
+
 /// How often a reading may be overtaken by releases before it is given up.
 const TRIES: u32 = 8;
 
@@ -22,14 +31,14 @@ pub async fn gather(
     config: &Config,
     catalogue: &Catalogue,
     scope: &Scope,
-    began_at: Timestamp,
+    birth: &Birth,
 ) -> Result<Option<Material>> {
     for tried in 0..TRIES {
         if tried > 0 {
             tokio::time::sleep(Duration::from_millis(5 << tried)).await;
         }
         let head = newsroom::get_head(db).await?;
-        let material = read(db, config, catalogue, scope, began_at, head).await?;
+        let material = read(db, config, catalogue, scope, birth, head).await?;
         if newsroom::get_head(db).await? == head {
             return Ok(Some(material));
         }
@@ -42,10 +51,19 @@ async fn read(
     config: &Config,
     catalogue: &Catalogue,
     scope: &Scope,
-    began_at: Timestamp,
+    birth: &Birth,
     head: i64,
 ) -> Result<Material> {
-    let sections = newsroom::list_sections(db).await?;
+    let mut sections = newsroom::list_sections(db).await?;
+    let closed = newsroom::list_closed_sections(db).await?;
+    let closed_at = match scope {
+        Scope::Section(_, slug) => closed
+            .iter()
+            .find(|(section, _)| section.slug == *slug)
+            .map(|(_, at)| *at),
+        _ => None,
+    };
+    sections.extend(closed.into_iter().map(|(section, _)| section));
     let tag = match scope {
         Scope::Tag(_, slug) => catalogue.tags.get(slug).cloned(),
         _ => None,
@@ -84,6 +102,8 @@ async fn read(
         sections,
         tag,
         withdrawn_at,
-        began_at,
+        closed_at,
+        newsroom_uid: birth.uid.clone(),
+        began_at: birth.at,
     })
 }

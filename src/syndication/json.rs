@@ -18,11 +18,32 @@ struct Feed<'a> {
     home_page_url: &'a str,
     feed_url: String,
     description: &'a str,
+    icon: &'a str,
+    favicon: &'a str,
     authors: [Author<'a>; 1],
     // Deprecated, for readers of version 1.
     author: Author<'a>,
     language: &'a str,
+    #[serde(skip_serializing_if = "is_false")]
+    expired: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hubs: Vec<Hub<'a>>,
     items: Vec<Entry<'a>>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands a reference over"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+#[derive(Serialize)]
+struct Hub<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    url: &'a str,
 }
 
 #[derive(Serialize, Clone, Copy)]
@@ -93,9 +114,20 @@ pub fn write(document: &Document) -> Result<Vec<u8>, serde_json::Error> {
         home_page_url: document.home.as_str(),
         feed_url: document.self_link(Format::Json),
         description: document.description.as_str(),
+        icon: document.look.icon.as_str(),
+        favicon: document.look.favicon.as_str(),
         authors: [author],
         author,
         language: document.language.as_str(),
+        expired: document.is_closed,
+        hubs: document
+            .hubs
+            .iter()
+            .map(|hub| Hub {
+                kind: "WebSub",
+                url: hub.as_str(),
+            })
+            .collect(),
         items: document.items.iter().map(|i| entry(document, i)).collect(),
     })
 }

@@ -17,6 +17,7 @@ pub mod discovery;
 pub mod document;
 pub mod feed;
 pub mod gather;
+pub mod hubs;
 pub mod json;
 pub mod opml;
 pub mod render;

@@ -9,15 +9,34 @@ use rss::{Category, Channel, Guid, Source};
 use super::absolute::escape_html;
 use super::document::{Document, GENERATOR, GENERATOR_VERSION, Image, Item};
 use super::feed::Format;
+use crate::theme::icons::CHANNEL_SIDE;
 
 /// Prefixes that feeds use and the crates do not declare.
-pub const NAMESPACES: [(&str, &str); 2] = [
+pub const NAMESPACES: [(&str, &str); 4] = [
     ("atom", "http://www.w3.org/2005/Atom"),
+    ("fh", "http://purl.org/syndication/history/1.0"),
     ("media", "http://search.yahoo.com/mrss/"),
+    ("webfeeds", "http://webfeeds.org/rss/1.0"),
 ];
 
+/// How XML begins.
+const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>";
+/// What stands behind it: a browser that is led to a feed shows a page that can be read.
+pub(super) const STYLESHEET: &str = "<?xml-stylesheet type=\"text/css\" href=\"/feed.css\"?>";
+
+/// Why a feed could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum RssError {
+    /// The writer failed.
+    #[error("{0}")]
+    Write(#[from] rss::Error),
+    /// The writer's bytes are not what this module builds on.
+    #[error("the RSS writer began the document in an unknown way")]
+    Shape,
+}
+
 /// Writes the feed.
-pub fn write(document: &Document) -> Result<Vec<u8>, rss::Error> {
+pub fn write(document: &Document) -> Result<Vec<u8>, RssError> {
     let channel = Channel {
         title: document.title.as_str().to_owned(),
         link: document.home.as_str().to_owned(),
@@ -28,16 +47,30 @@ pub fn write(document: &Document) -> Result<Vec<u8>, rss::Error> {
         generator: Some(format!("{GENERATOR} {GENERATOR_VERSION}")),
         docs: Some("https://www.rssboard.org/rss-specification".to_owned()),
         ttl: Some(document.ttl_minutes.to_string()),
+        // The profile: title and link are the channel's own.
+        image: Some(rss::Image {
+            url: document.look.channel.as_str().to_owned(),
+            title: document.title.as_str().to_owned(),
+            link: document.home.as_str().to_owned(),
+            width: Some(CHANNEL_SIDE.to_string()),
+            height: Some(CHANNEL_SIDE.to_string()),
+            description: None,
+        }),
         namespaces: NAMESPACES
             .iter()
             .map(|(prefix, uri)| ((*prefix).to_owned(), (*uri).to_owned()))
             .collect(),
-        extensions: links(document),
+        extensions: channel_extensions(document),
         items: document.items.iter().map(|i| item(document, i)).collect(),
         ..Channel::default()
     };
     let bytes = channel.write_to(Vec::new())?;
-    Ok(hex_references(&bytes))
+    let body = bytes
+        .strip_prefix(DECLARATION.as_bytes())
+        .ok_or(RssError::Shape)?;
+    let mut out = [DECLARATION, STYLESHEET].concat().into_bytes();
+    out.extend_from_slice(&hex_references(body));
+    Ok(out)
 }
 
 /// An element of another vocabulary.
@@ -53,8 +86,24 @@ fn element(name: &str, attributes: &[(&str, &str)], value: Option<&str>) -> Exte
     }
 }
 
-/// `atom:link`: the feed itself, and the same page in other languages.
-fn links(document: &Document) -> ExtensionMap {
+/// What the channel says in other vocabularies.
+fn channel_extensions(document: &Document) -> ExtensionMap {
+    let mut map = ExtensionMap::from([(
+        "atom".to_owned(),
+        BTreeMap::from([("link".to_owned(), links(document))]),
+    )]);
+    for made in feed_elements(document) {
+        map.entry(made.prefix.to_owned())
+            .or_default()
+            .entry(made.name.to_owned())
+            .or_default()
+            .push(extension(made));
+    }
+    map
+}
+
+/// `atom:link`: the feed itself, its hubs, and the same page in other languages.
+fn links(document: &Document) -> Vec<Extension> {
     let mut links = vec![element(
         "atom:link",
         &[
@@ -64,6 +113,12 @@ fn links(document: &Document) -> ExtensionMap {
         ],
         None,
     )];
+    links.extend(
+        document
+            .hubs
+            .iter()
+            .map(|hub| element("atom:link", &[("rel", "hub"), ("href", hub.as_str())], None)),
+    );
     links.extend(document.alternates.iter().map(|other| {
         element(
             "atom:link",
@@ -76,10 +131,7 @@ fn links(document: &Document) -> ExtensionMap {
             None,
         )
     }));
-    ExtensionMap::from([(
-        "atom".to_owned(),
-        BTreeMap::from([("link".to_owned(), links)]),
-    )])
+    links
 }
 
 fn item(document: &Document, item: &Item) -> rss::Item {
@@ -131,8 +183,10 @@ fn item(document: &Document, item: &Item) -> rss::Item {
     }
 }
 
-/// An element of Media RSS 1.5, for RSS and Atom alike: their crates have a type each for the same thing.
-pub(super) struct MediaElement {
+/// An element of another vocabulary, for RSS and Atom alike: their crates have a type each for the same thing.
+pub(super) struct Foreign {
+    /// One of [`NAMESPACES`].
+    pub prefix: &'static str,
     /// Name behind the prefix.
     pub name: &'static str,
     /// Attributes.
@@ -143,14 +197,45 @@ pub(super) struct MediaElement {
     pub children: Vec<Self>,
 }
 
-/// `media:content` of a lead image.
-pub(super) fn media_content(image: &Image) -> MediaElement {
-    let leaf = |name, attributes, text| MediaElement {
-        name,
-        attributes,
-        text,
-        children: Vec::new(),
-    };
+impl Foreign {
+    fn leaf(
+        prefix: &'static str,
+        name: &'static str,
+        attributes: Vec<(&'static str, String)>,
+        text: Option<String>,
+    ) -> Self {
+        Self {
+            prefix,
+            name,
+            attributes,
+            text,
+            children: Vec::new(),
+        }
+    }
+}
+
+/// What a feed says in vocabularies that RSS and Atom share: pictures and colour for readers that look for `webfeeds`, and that
+/// nothing will follow (RFC 5005 section 2).
+pub(super) fn feed_elements(document: &Document) -> Vec<Foreign> {
+    let look = &document.look;
+    let word =
+        |name, text: &str| Foreign::leaf("webfeeds", name, Vec::new(), Some(text.to_owned()));
+    let cover = vec![("image", look.logo.as_str().to_owned())];
+    let mut made = vec![
+        word("icon", look.icon.as_str()),
+        word("logo", look.logo.as_str()),
+        Foreign::leaf("webfeeds", "cover", cover, None),
+        word("accentColor", look.accent.as_str().trim_start_matches('#')),
+    ];
+    if document.is_complete {
+        made.push(Foreign::leaf("fh", "complete", Vec::new(), None));
+    }
+    made
+}
+
+/// `media:content` of a lead image. Its words are a description: a picture has no title of its own.
+pub(super) fn media_content(image: &Image) -> Foreign {
+    let leaf = |name, attributes, text| Foreign::leaf("media", name, attributes, text);
     let url = || ("url", image.url.as_str().to_owned());
     let mut attributes = vec![url(), ("medium", "image".to_owned())];
     attributes.extend(
@@ -179,7 +264,8 @@ pub(super) fn media_content(image: &Image) -> MediaElement {
         children.push(leaf("credit", Vec::new(), Some(credit.as_str().to_owned())));
     }
     children.push(leaf("thumbnail", vec![url()], None));
-    MediaElement {
+    Foreign {
+        prefix: "media",
         name: "content",
         attributes,
         text: None,
@@ -187,18 +273,18 @@ pub(super) fn media_content(image: &Image) -> MediaElement {
     }
 }
 
-fn extension(media: MediaElement) -> Extension {
-    let attributes: Vec<(&str, &str)> = media
+fn extension(foreign: Foreign) -> Extension {
+    let attributes: Vec<(&str, &str)> = foreign
         .attributes
         .iter()
         .map(|(k, v)| (*k, v.as_str()))
         .collect();
     let mut made = element(
-        &format!("media:{}", media.name),
+        &format!("{}:{}", foreign.prefix, foreign.name),
         &attributes,
-        media.text.as_deref(),
+        foreign.text.as_deref(),
     );
-    for child in media.children {
+    for child in foreign.children {
         made.children
             .insert(child.name.to_owned(), vec![extension(child)]);
     }

@@ -24,7 +24,8 @@ use super::catalogue::Catalogue;
 use super::directory::{self, Directory};
 use super::document::{Document, GENERATOR_VERSION};
 use super::feed::{FeedKey, Format, Scope};
-use super::gather::gather;
+use super::gather::{Birth, gather};
+use super::hubs::hubs;
 use super::opml;
 use super::render::{Body, Rendered, render, stem};
 use super::store::{self, Row};
@@ -35,10 +36,10 @@ use crate::newsroom::store as newsroom;
 use crate::newsroom::{LogEntry, LogKind};
 use crate::theme::Theme;
 use crate::work::Core;
-use crate::work::store::{find_meta, set_meta};
+use crate::work::store::{find_meta, keep_meta, set_meta};
 
 /// Raised whenever the writers write other bytes for the same articles.
-const WRITER: i64 = 1;
+const WRITER: i64 = 2;
 /// Builds of one writer under different settings: `build` is `WRITER * EPOCHS + epoch`.
 const EPOCHS: i64 = 1 << 32;
 /// How often the head is asked for when no bell rings.
@@ -141,7 +142,7 @@ impl Slot {
 struct State {
     head: i64,
     build: i64,
-    began_at: Timestamp,
+    birth: Birth,
     catalogue: Arc<Catalogue>,
     /// Everything changed here.
     dirty_all: i64,
@@ -262,7 +263,7 @@ impl Shelf {
                 let mut next = State {
                     head,
                     build: known.build,
-                    began_at: known.began_at,
+                    birth: known.birth.clone(),
                     catalogue: self.read_catalogue().await?,
                     dirty_all: known.dirty_all,
                     dirty_languages: known.dirty_languages.clone(),
@@ -279,7 +280,7 @@ impl Shelf {
     }
 
     async fn begin(&self, head: i64) -> Result<State, ShelfError> {
-        let (build, began_at) = self.register().await?;
+        let (build, birth) = self.register().await?;
         let catalogue = self.read_catalogue().await?;
         write(&self.paths).clear();
         let mut by_scope: HashMap<Scope, Vec<(Format, Row)>> = HashMap::new();
@@ -301,7 +302,7 @@ impl Shelf {
         Ok(State {
             head,
             build,
-            began_at,
+            birth,
             catalogue,
             dirty_all: head,
             dirty_languages: HashMap::new(),
@@ -311,7 +312,7 @@ impl Shelf {
 
     /// Which build this process makes, and when the newsroom began. Other settings or another program make another build, so
     /// that rows they would write differently are built anew although the log stands still.
-    async fn register(&self) -> Result<(i64, Timestamp), ShelfError> {
+    async fn register(&self) -> Result<(i64, Birth), ShelfError> {
         let fingerprint = self.fingerprint();
         let stored = find_meta(&self.core.db, "shelf.build").await?;
         let (epoch, is_same) = match stored.as_deref().and_then(|text| text.split_once(' ')) {
@@ -319,19 +320,24 @@ impl Shelf {
             None => (0_i64, false),
         };
         let began = find_meta(&self.core.db, "shelf.began_at").await?;
-        let began_at = began
-            .and_then(|text| text.parse().ok())
-            .map(Timestamp::from_millis);
-        if let (true, Some(began_at)) = (is_same, began_at) {
-            return Ok((WRITER * EPOCHS + epoch, began_at));
+        let uid = find_meta(&self.core.db, "newsroom.uid").await?;
+        if let (true, Some(began), Some(uid)) = (is_same, began, uid) {
+            return Ok((WRITER * EPOCHS + epoch, birth(&began, uid)));
         }
         let epoch = if is_same { epoch } else { epoch + 1 };
-        let began_at = began_at.unwrap_or_else(|| self.core.clock.now().floor_to_secs());
+        let now = self
+            .core
+            .clock
+            .now()
+            .floor_to_secs()
+            .as_millis()
+            .to_string();
         let mut tx = self.core.db.begin().await?;
         set_meta(&mut tx, "shelf.build", &format!("{epoch} {fingerprint}")).await?;
-        set_meta(&mut tx, "shelf.began_at", &began_at.as_millis().to_string()).await?;
+        let began = keep_meta(&mut tx, "shelf.began_at", &now).await?;
+        let uid = keep_meta(&mut tx, "newsroom.uid", &self.core.clock.uuid_v7()).await?;
         tx.commit().await?;
-        Ok((WRITER * EPOCHS + epoch, began_at))
+        Ok((WRITER * EPOCHS + epoch, birth(&began, uid)))
     }
 
     /// A hash of all settings that reach feed bytes.
@@ -340,7 +346,7 @@ impl Shelf {
         let newsroom = &config.newsroom;
         let latest: Vec<String> = newsroom.languages.iter().map(|l| self.latest(l)).collect();
         let text = format!(
-            "{WRITER} {GENERATOR_VERSION} {latest:?} {} {} {} {:?} {:?} {:?} {} {:?}",
+            "{WRITER} {GENERATOR_VERSION} {latest:?} {} {} {} {:?} {:?} {:?} {} {:?} {} {:?}",
             config.server.base_url(),
             config.feeds.items,
             config.feeds.max_age_minutes,
@@ -349,6 +355,8 @@ impl Shelf {
             newsroom.languages,
             newsroom.time_zone,
             newsroom.operator.names,
+            newsroom.accent,
+            hubs(config),
         );
         stem(&Sha256::digest(text))
     }
@@ -361,12 +369,15 @@ impl Shelf {
 
     async fn read_catalogue(&self) -> Result<Arc<Catalogue>, ShelfError> {
         let db = &self.core.db;
-        Ok(Arc::new(Catalogue::new(
-            &self.core.config.newsroom.languages,
-            &newsroom::list_known_languages(db).await?,
-            newsroom::list_sections(db).await?,
-            newsroom::list_known_tags(db).await?,
-        )))
+        Ok(Arc::new(
+            Catalogue::new(
+                &self.core.config.newsroom.languages,
+                &newsroom::list_known_languages(db).await?,
+                newsroom::list_sections(db).await?,
+                newsroom::list_known_tags(db).await?,
+            )
+            .with_closed(newsroom::list_closed_sections(db).await?),
+        ))
     }
 
     /// Marks what the entries changed: the feeds of every language of each story, since its translations link each other.
@@ -395,7 +406,7 @@ impl Shelf {
                 let language = &article.language;
                 let section = article
                     .section_id
-                    .and_then(|id| state.catalogue.sections.iter().find(|s| s.id == id))
+                    .and_then(|id| state.catalogue.section_in_row(id))
                     .map(|section| Scope::Section(language.clone(), section.slug.clone()));
                 let tags = article
                     .tags
@@ -544,7 +555,7 @@ impl Shelf {
             config,
             &state.catalogue,
             &self.theme,
-            state.began_at,
+            state.birth.at,
         )
         .await?;
         let bytes = opml::write(&directory, &config.newsroom.zone()).map_err(|error| {
@@ -650,7 +661,7 @@ impl Shelf {
             return Ok(shelved);
         }
         let config = self.core.config.clone();
-        let material = gather(db, &config, &state.catalogue, scope, state.began_at)
+        let material = gather(db, &config, &state.catalogue, scope, &state.birth)
             .await?
             .ok_or(ShelfError::Overtaken)?;
         let log_no = material.head;
@@ -739,6 +750,13 @@ impl Shelf {
         }
         tx.commit().await?;
         Ok(rows)
+    }
+}
+
+fn birth(began: &str, uid: String) -> Birth {
+    Birth {
+        uid,
+        at: Timestamp::from_millis(began.parse().unwrap_or(0)),
     }
 }
 

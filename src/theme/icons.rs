@@ -87,7 +87,13 @@ impl Icons {
                     None => logo.encode(),
                 };
                 let stem = hex(&Sha256::digest(&bytes))[..32].to_owned();
-                (*path, Icon { bytes: bytes.into(), stem })
+                (
+                    *path,
+                    Icon {
+                        bytes: bytes.into(),
+                        stem,
+                    },
+                )
             })
             .collect()
     }

@@ -69,6 +69,15 @@ pub async fn find_meta(db: &Db, key: &str) -> Result<Option<String>> {
     on_db!(db, c => sqlx::query_scalar("SELECT value FROM meta WHERE key = $1").bind(key).fetch_optional(c).await)
 }
 
+/// Remembers a fact unless it is known, and returns what is remembered: of two instances that start at once one is right.
+pub async fn keep_meta(tx: &mut Tx, key: &str, value: &str) -> Result<String> {
+    on_tx!(tx, c => {
+        sqlx::query("INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING")
+            .bind(key).bind(value).execute(&mut *c).await?;
+        sqlx::query_scalar("SELECT value FROM meta WHERE key = $1").bind(key).fetch_one(c).await
+    })
+}
+
 /// Remembers a fact.
 pub async fn set_meta(tx: &mut Tx, key: &str, value: &str) -> Result<()> {
     on_tx!(tx, c => sqlx::query(

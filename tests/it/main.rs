@@ -14,6 +14,7 @@ mod delivery;
 mod demo;
 mod digest;
 mod digest_command;
+mod formats;
 mod import;
 mod inbox;
 mod interruptions;

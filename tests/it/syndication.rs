@@ -906,6 +906,9 @@ fn a_page_offers_its_own_language_first() {
     assert_eq!(hrefs.len(), links.len());
 }
 
+/// Of the newsroom.
+const UID: &str = "0190d3b2-0000-7000-8000-0000000000ff";
+
 fn article(words: &[String; 8]) -> Article {
     let at: Timestamp = TestApp::START.parse().unwrap();
     Article {
@@ -965,6 +968,8 @@ proptest! {
             sections: vec![Section { id: 1, slug: "s".to_owned(), position: 0, names: jarshy::config::Names(names) }],
             tag: None,
             withdrawn_at: None,
+            closed_at: None,
+            newsroom_uid: UID.to_owned(),
             began_at: TestApp::START.parse().unwrap(),
         };
         let document = Document::new(&config, &Scope::Language(language("kk")), &material, "Соңғы жаңалықтар");
@@ -1028,6 +1033,8 @@ fn the_lead_image_stands_in_the_text_once() {
             sections: Vec::new(),
             tag: None,
             withdrawn_at: None,
+            closed_at: None,
+            newsroom_uid: UID.to_owned(),
             began_at: TestApp::START.parse().unwrap(),
         };
         let document = Document::new(&config, &Scope::All, &material, "Соңғы жаңалықтар");

@@ -31,7 +31,7 @@ pub(super) use sources::{
 pub(super) use taxonomy::{
     close_section, find_section_id, insert_section, insert_tag, list_section_rows, update_section,
 };
-pub use taxonomy::{list_languages, list_sections, list_tags};
+pub use taxonomy::{list_closed_sections, list_languages, list_sections, list_tags};
 pub(super) use write::{
     Editable, NewArticle, Revision, Text, find_story, find_text, insert_article, insert_revision,
     insert_slug, insert_story, is_guid_free, lock_article, lock_due, mark_draft, mark_released,

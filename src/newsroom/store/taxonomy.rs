@@ -24,6 +24,26 @@ pub async fn list_sections(db: &Db) -> Result<Vec<Section>> {
         .collect())
 }
 
+/// Sections that the settings no longer name, by row, with the moment since when.
+pub async fn list_closed_sections(db: &Db) -> Result<Vec<(Section, Timestamp)>> {
+    let rows: Vec<(i64, String, i64, String, Timestamp)> = on_db!(db, c => sqlx::query_as(
+        "SELECT id, slug, position, names, closed_at FROM section WHERE closed_at IS NOT NULL ORDER BY id")
+        .fetch_all(c).await?);
+    Ok(rows
+        .into_iter()
+        .map(|(id, slug, position, names, closed_at)| {
+            let names = read_names(&names);
+            let section = Section {
+                id,
+                slug,
+                position,
+                names,
+            };
+            (section, closed_at)
+        })
+        .collect())
+}
+
 /// All tags that stand on a public article, by slug.
 pub async fn list_tags(db: &Db) -> Result<Vec<Tag>> {
     let rows: Vec<(i64, String, String)> = on_db!(db, c => sqlx::query_as(

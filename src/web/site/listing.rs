@@ -43,8 +43,11 @@ pub(super) async fn section(
 ) -> Result<Response, WebError> {
     let lang = known_language(&state, &lang).await?;
     let sections = store::list_sections(&state.core.db).await?;
+    let closed = store::list_closed_sections(&state.core.db).await?;
+    // The page of a section that was closed stays: its stories are still read.
     let section = sections
         .iter()
+        .chain(closed.iter().map(|(section, _)| section))
         .find(|section| section.slug == slug)
         .ok_or(WebError::NotFound)?;
     let filter = Filter {

@@ -1,0 +1,863 @@
+//! What a feed document says and how the three formats write it, read by parsers that the writers know nothing of.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use jarshy::base::language::Language;
+use jarshy::base::text::XmlText;
+use jarshy::base::time::{Timestamp, Zone};
+use jarshy::config::Config;
+use jarshy::newsroom::{self, Draft, Edit};
+use jarshy::syndication::document::{Alternate, Category, Image, Item, Look};
+use jarshy::syndication::render::render;
+use jarshy::syndication::{Document, Format, Lookup, Scope, Shelf};
+use jarshy::theme::Theme;
+use jarshy::web::{ViewCounter, WebState};
+use jarshy::work::Core;
+use proptest::prelude::*;
+use roxmltree::{Document as Xml, Node};
+use tower::ServiceExt;
+
+use crate::both_engines;
+use crate::support::{Engine, NEWSROOM, SECRETS, TestApp};
+
+both_engines!(
+    ids_survive_edits_slugs_sections_and_domains,
+    a_closed_section_says_that_it_is_over,
+    pictures_have_the_sizes_that_feeds_promise,
+);
+
+const ATOM: &str = "http://www.w3.org/2005/Atom";
+const MEDIA: &str = "http://search.yahoo.com/mrss/";
+const CONTENT: &str = "http://purl.org/rss/1.0/modules/content/";
+const DC: &str = "http://purl.org/dc/elements/1.1/";
+const WEBFEEDS: &str = "http://webfeeds.org/rss/1.0";
+const HISTORY: &str = "http://purl.org/syndication/history/1.0";
+const XML: &str = "http://www.w3.org/XML/1998/namespace";
+
+fn language(tag: &str) -> Language {
+    Language::parse(tag).unwrap()
+}
+
+fn router(core: &Core) -> axum::Router {
+    let theme = Arc::new(Theme::load(&core.config).unwrap());
+    jarshy::web::router(WebState {
+        core: core.clone(),
+        shelf: Arc::new(Shelf::new(core.clone(), theme.clone())),
+        theme,
+        views: Arc::new(ViewCounter::default()),
+        inbox: None,
+    })
+}
+
+async fn ask(
+    router: &axum::Router,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> (StatusCode, HeaderMap, Vec<u8>) {
+    let mut request = Request::get(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = router
+        .clone()
+        .oneshot(request.body(Body::empty()).unwrap())
+        .await
+        .unwrap();
+    let (parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, 64 << 20).await.unwrap();
+    (parts.status, parts.headers, body.to_vec())
+}
+
+async fn text_at(core: &Core, path: &str) -> String {
+    let theme = Arc::new(Theme::load(&core.config).unwrap());
+    let shelf = Shelf::new(core.clone(), theme);
+    let Lookup::Feed(found) = shelf.find(path).await.unwrap() else {
+        panic!("{path} is unknown")
+    };
+    let (_, body) = shelf.body(&found).await.unwrap();
+    String::from_utf8(body.identity.to_vec()).unwrap()
+}
+
+/// Another newsroom's settings over the same database.
+fn with(core: &Core, change: impl FnOnce(&mut Config)) -> Core {
+    let mut core = core.clone();
+    let mut config = Config::clone(&core.config);
+    change(&mut config);
+    core.config = Arc::new(config);
+    core
+}
+
+fn children<'a>(node: Node<'a, 'a>, space: &'a str, name: &'a str) -> Vec<Node<'a, 'a>> {
+    node.children()
+        .filter(|c| {
+            c.is_element()
+                && c.tag_name().name() == name
+                && c.tag_name().namespace().unwrap_or("") == space
+        })
+        .collect()
+}
+
+fn text<'a>(node: Node<'a, 'a>, space: &'a str, name: &'a str) -> Option<String> {
+    let found = children(node, space, name).into_iter().next()?;
+    Some(found.text().unwrap_or("").to_owned())
+}
+
+/// Ids of the feed and of its items, of each format.
+async fn ids(core: &Core, folder: &str) -> [Vec<String>; 3] {
+    let rss = text_at(core, &format!("{folder}/feed.rss")).await;
+    let rss = Xml::parse(&rss).unwrap();
+    let guids = rss
+        .descendants()
+        .filter(|n| n.has_tag_name("guid"))
+        .map(|n| {
+            assert_eq!(n.attribute("isPermaLink"), Some("false"));
+            n.text().unwrap().to_owned()
+        });
+    let atom = text_at(core, &format!("{folder}/feed.atom")).await;
+    let atom = Xml::parse(&atom).unwrap();
+    let atom = atom
+        .descendants()
+        .filter(|n| n.has_tag_name((ATOM, "id")))
+        .map(|n| n.text().unwrap().to_owned());
+    let json = text_at(core, &format!("{folder}/feed.json")).await;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let json = json["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["id"].as_str().unwrap().to_owned());
+    [guids.collect(), atom.collect(), json.collect()]
+}
+
+async fn ids_survive_edits_slugs_sections_and_domains(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    newsroom::sync_sections(&app.core).await.unwrap();
+    let core = with(&app.core, |c| {
+        c.server.public_url = "http://old.example.kz".to_owned();
+    });
+    let draft = Draft {
+        section: Some("economy".to_owned()),
+        ..Draft::new(language("kk"), "Бюджет бекітілді", "<p>Мәтін.</p>")
+    };
+    let made = newsroom::publish(&core, draft).await.unwrap();
+    let before = ids(&core, "/kk").await;
+    assert_eq!(before[0], [format!("urn:uuid:{}", made.uid)]);
+    assert_eq!(before[0], before[2]);
+    assert_eq!(before[1][1..], before[0][..]);
+    assert!(before[1][0].starts_with("urn:uuid:"), "{}", before[1][0]);
+
+    app.set_time("2026-03-01T09:00:00+05:00");
+    let edit = Edit {
+        title: Some("Бюджет қабылданды".to_owned()),
+        body: Some("<p>Басқа мәтін.</p>".to_owned()),
+        section: Some("society".to_owned()),
+        ..Edit::default()
+    };
+    newsroom::correct(&core, &made.uid, edit, "Тақырып түзетілді.")
+        .await
+        .unwrap();
+    assert_eq!(ids(&core, "/kk").await, before);
+
+    // Another slug, as an import of addresses would give it.
+    let mut tx = core.db.begin().await.unwrap();
+    jarshy::on_tx!(&mut tx, c => sqlx::query("UPDATE article_slug SET slug = 'basqa-mekenzhay'")
+        .execute(c).await.map(|_| ()))
+    .unwrap();
+    tx.commit().await.unwrap();
+    newsroom::edit_quietly(
+        &core,
+        &made.uid,
+        Edit {
+            byline: Some("Айгерім Серік".to_owned()),
+            ..Edit::default()
+        },
+    )
+    .await
+    .unwrap();
+    assert_eq!(ids(&core, "/kk").await, before);
+
+    let moved = with(&core, |c| {
+        c.server.public_url = "https://news.example.kz".to_owned();
+    });
+    assert_eq!(ids(&moved, "/kk").await, before);
+    let rss = text_at(&moved, "/kk/feed.rss").await;
+    assert!(
+        rss.contains("https://news.example.kz/kk/news/basqa-mekenzhay"),
+        "{rss}"
+    );
+    assert!(!rss.contains("old.example.kz"));
+}
+
+async fn a_closed_section_says_that_it_is_over(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    newsroom::sync_sections(&app.core).await.unwrap();
+    for (title, section) in [("Бір", "economy"), ("Екі", "economy"), ("Үш", "sport")] {
+        let draft = Draft {
+            section: Some(section.to_owned()),
+            ..Draft::new(language("kk"), title, "<p>Мәтін.</p>")
+        };
+        newsroom::publish(&app.core, draft).await.unwrap();
+    }
+    let marks = async |core: &Core, section: &str| {
+        let at = |ending| format!("/kk/sections/{section}/feed.{ending}");
+        let rss = text_at(core, &at("rss")).await;
+        let rss = Xml::parse(&rss).unwrap();
+        let atom = text_at(core, &at("atom")).await;
+        let atom = Xml::parse(&atom).unwrap();
+        let json = text_at(core, &at("json")).await;
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let channel = children(rss.root_element(), "", "channel")[0];
+        (
+            children(channel, HISTORY, "complete").len(),
+            children(atom.root_element(), HISTORY, "complete").len(),
+            json.get("expired").cloned(),
+            text(atom.root_element(), ATOM, "updated").unwrap(),
+            json["items"].as_array().unwrap().len(),
+        )
+    };
+    let open = marks(&app.core, "economy").await;
+    assert_eq!((open.0, open.1, open.2, open.4), (0, 0, None, 2));
+
+    app.set_time("2026-03-01T09:00:00+05:00");
+    let closed = with(&app.core, |c| {
+        c.sections.retain(|s| s.slug != "economy");
+    });
+    newsroom::sync_sections(&closed).await.unwrap();
+    let over = marks(&closed, "economy").await;
+    let yes = Some(serde_json::Value::Bool(true));
+    assert_eq!(
+        over,
+        (1, 1, yes.clone(), "2026-03-01T09:00:00+05:00".to_owned(), 2)
+    );
+    assert_eq!(marks(&closed, "sport").await.2, None);
+    // Its stories name it still, and its page stands.
+    let all = text_at(&closed, "/kk/feed.rss").await;
+    assert!(
+        all.contains(
+            "<category domain=\"https://news.example.kz/kk/sections/economy\">Экономика</category>"
+        ),
+        "{all}"
+    );
+    let (status, ..) = ask(&router(&closed), "/kk/sections/economy", &[]).await;
+    assert_eq!(status, StatusCode::OK);
+    // What does not fit into the feed makes it incomplete, though no less closed.
+    let short = with(&closed, |c| c.feeds.items = 1);
+    let part = marks(&short, "economy").await;
+    assert_eq!((part.0, part.1, part.2, part.4), (0, 0, yes, 1));
+    // A section that comes back is open again.
+    newsroom::sync_sections(&app.core).await.unwrap();
+    assert_eq!(marks(&app.core, "economy").await.2, None);
+}
+
+fn size_of(png: &[u8]) -> (u32, u32) {
+    let reader = png::Decoder::new(std::io::Cursor::new(png))
+        .read_info()
+        .unwrap();
+    (reader.info().width, reader.info().height)
+}
+
+async fn pictures_have_the_sizes_that_feeds_promise(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    newsroom::sync_sections(&app.core).await.unwrap();
+    let router = router(&app.core);
+    let path_of = |url: &str| {
+        url.strip_prefix("https://news.example.kz")
+            .unwrap_or_else(|| panic!("{url}"))
+            .to_owned()
+    };
+    let mut pictures = Vec::new();
+
+    let rss = text_at(&app.core, "/kk/feed.rss").await;
+    assert!(rss.starts_with(
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?><?xml-stylesheet type=\"text/css\" href=\"/feed.css\"?><rss "
+    ));
+    let tree = Xml::parse(&rss).unwrap();
+    let channel = children(tree.root_element(), "", "channel")[0];
+    let image = children(channel, "", "image")[0];
+    for name in ["title", "link"] {
+        assert_eq!(text(image, "", name), text(channel, "", name));
+    }
+    let side = |name| text(image, "", name).unwrap().parse::<u32>().unwrap();
+    pictures.push((
+        text(image, "", "url").unwrap(),
+        (side("width"), side("height")),
+    ));
+    assert!(side("width") <= 144 && side("height") <= 400);
+    assert_eq!(
+        text(channel, WEBFEEDS, "accentColor").as_deref(),
+        Some("0a7a6e")
+    );
+    pictures.push((text(channel, WEBFEEDS, "icon").unwrap(), (512, 512)));
+    pictures.push((text(channel, WEBFEEDS, "logo").unwrap(), (1024, 512)));
+
+    let atom = text_at(&app.core, "/kk/feed.atom").await;
+    let tree = Xml::parse(&atom).unwrap();
+    let feed = tree.root_element();
+    pictures.push((text(feed, ATOM, "icon").unwrap(), (512, 512)));
+    pictures.push((text(feed, ATOM, "logo").unwrap(), (1024, 512)));
+    assert!(atom.contains("<?xml-stylesheet type=\"text/css\" href=\"/feed.css\"?><feed "));
+
+    let json: serde_json::Value =
+        serde_json::from_str(&text_at(&app.core, "/kk/feed.json").await).unwrap();
+    pictures.push((json["icon"].as_str().unwrap().to_owned(), (512, 512)));
+    pictures.push((json["favicon"].as_str().unwrap().to_owned(), (96, 96)));
+
+    for (url, wanted) in pictures {
+        let (status, headers, body) = ask(&router, &path_of(&url), &[]).await;
+        assert_eq!(status, StatusCode::OK, "{url}");
+        assert_eq!(headers["content-type"], "image/png");
+        assert_eq!(size_of(&body), wanted, "{url}");
+        assert!(
+            headers["cache-control"]
+                .to_str()
+                .unwrap()
+                .contains("max-age=604800")
+        );
+        let etag = headers["etag"].to_str().unwrap();
+        let again = ask(&router, &path_of(&url), &[("if-none-match", etag)]).await;
+        assert_eq!((again.0, again.2.len()), (StatusCode::NOT_MODIFIED, 0));
+    }
+
+    // A newsroom's own pictures: smaller sizes are made of them.
+    let own = app.folder.path().join("own.png");
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 600, 600);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder
+        .write_header()
+        .and_then(|mut w| w.write_image_data(&vec![7; 600 * 600]))
+        .unwrap();
+    std::fs::write(&own, &bytes).unwrap();
+    let branded = with(&app.core, |c| c.newsroom.icon = Some(own));
+    let router = self::router(&branded);
+    for (path, side) in [
+        ("/icon-512.png", 512),
+        ("/icon-144.png", 144),
+        ("/icon-96.png", 96),
+    ] {
+        let (_, _, body) = ask(&router, path, &[]).await;
+        assert_eq!(size_of(&body), (side, side));
+    }
+}
+
+#[test]
+fn a_picture_of_the_wrong_shape_stops_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, width: u32, height: u32| {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, width, height);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder
+            .write_header()
+            .and_then(|mut w| w.write_image_data(&vec![0; (width * height) as usize]))
+            .unwrap();
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    };
+    write("square.png", 512, 512);
+    write("wide.png", 1024, 512);
+    write("small.png", 100, 100);
+    std::fs::write(
+        folder.path().join("text.png"),
+        "not a picture at all, but long enough",
+    )
+    .unwrap();
+    let mut cut = std::fs::read(folder.path().join("square.png")).unwrap();
+    cut.truncate(60);
+    std::fs::write(folder.path().join("cut.png"), cut).unwrap();
+    let read = |key: &str, file: &str| {
+        let text = NEWSROOM.replace(
+            "time_zone = \"Asia/Almaty\"",
+            &format!("time_zone = \"Asia/Almaty\"\n{key} = \"{file}\""),
+        );
+        let settings = folder.path().join("jarshy.toml");
+        Config::parse(&settings, &format!("{text}{SECRETS}"), &[]).map_err(|e| e.to_string())
+    };
+    for (key, file, problem) in [
+        ("icon", "wide.png", "1024 × 512 pixels"),
+        ("icon", "small.png", "100 × 100 pixels"),
+        ("icon", "text.png", "is no PNG"),
+        ("icon", "absent.png", "cannot be read"),
+        ("logo", "square.png", "512 × 512 pixels"),
+    ] {
+        let error = read(key, file).unwrap_err();
+        let place = folder.path().join(file).display().to_string();
+        assert!(
+            error.contains(&format!("newsroom.{key}"))
+                && error.contains(problem)
+                && error.contains(&place)
+                && error.contains("or leave the key out"),
+            "{error}"
+        );
+    }
+    let config = read("icon", "square.png").unwrap();
+    assert!(Theme::load(&config).is_ok());
+    assert!(read("logo", "wide.png").is_ok());
+    // The head of the file is right, the rest is missing.
+    let error = Theme::load(&read("icon", "cut.png").unwrap()).unwrap_err();
+    assert!(error.to_string().contains("newsroom.icon"), "{error}");
+}
+
+// ---- any text in any field ----
+
+/// What a document is filled with; every string of it is taken from the list in turn.
+fn document(words: &[String], at: Timestamp) -> Document {
+    let mut next = words.iter().cycle();
+    let mut line = || XmlText::line(next.next().unwrap());
+    let item = |id: XmlText, line: &mut dyn FnMut() -> XmlText, content: &str| Item {
+        id,
+        link: line(),
+        external: Some(line()),
+        title: line(),
+        summary: line(),
+        content: XmlText::new(content),
+        language: language("kk"),
+        published: at,
+        updated: at.plus_secs(60),
+        author: Some(line()),
+        categories: vec![Category {
+            term: line(),
+            label: line(),
+            scheme: line(),
+        }],
+        image: Some(Image {
+            url: line(),
+            media_type: Some(line()),
+            bytes: Some(1),
+            width: Some(2),
+            height: Some(3),
+            alt: line(),
+            credit: Some(line()),
+        }),
+        source: Some((line(), line())),
+        alternates: vec![Alternate {
+            language: language("ru"),
+            href: line(),
+        }],
+    };
+    Document {
+        scope: Scope::Section(language("kk"), "economy".to_owned()),
+        id: line(),
+        title: line(),
+        description: line(),
+        language: language("kk"),
+        author: line(),
+        rights: Some(line()),
+        home: line(),
+        home_language: Some(language("kk")),
+        site: XmlText::line("https://news.example.kz/"),
+        alternates: vec![Alternate {
+            language: language("en"),
+            href: line(),
+        }],
+        updated: at.plus_secs(120),
+        zone: Zone::parse("Asia/Almaty").unwrap(),
+        ttl_minutes: 5,
+        hubs: vec![line(), line()],
+        look: Look {
+            icon: line(),
+            favicon: line(),
+            channel: line(),
+            logo: line(),
+            accent: line(),
+        },
+        is_closed: true,
+        is_complete: true,
+        items: vec![
+            item(XmlText::line("urn:uuid:1"), &mut line, &words[0]),
+            item(XmlText::line("urn:uuid:2"), &mut line, &words.concat()),
+        ],
+    }
+}
+
+/// The finished bytes, or the complaint of our own last look: it refuses what is empty where the format wants something.
+fn written(document: &Document, format: Format) -> String {
+    let made = render(document, format).unwrap_or_else(|e| panic!("{format:?} {e}"));
+    String::from_utf8(made.body.identity.to_vec()).unwrap()
+}
+
+fn unescape(html: &str) -> String {
+    html.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&amp;", "&")
+}
+
+/// What RSS says, beside what it was meant to say.
+fn of_rss(document: &Document, xml: &Xml) -> Vec<(&'static str, String, String)> {
+    let own = |t: &XmlText| t.as_str().to_owned();
+    let channel = children(xml.root_element(), "", "channel")[0];
+    let image = children(channel, "", "image")[0];
+    let get = |node, space, name| text(node, space, name).unwrap_or_default();
+    let link = |rel: &str, at: usize| {
+        children(channel, ATOM, "link")
+            .into_iter()
+            .filter(|l| l.attribute("rel") == Some(rel))
+            .nth(at)
+            .and_then(|l| l.attribute("href"))
+            .unwrap_or("")
+            .to_owned()
+    };
+    let mut out = vec![
+        ("title", get(channel, "", "title"), own(&document.title)),
+        ("link", get(channel, "", "link"), own(&document.home)),
+        (
+            "description",
+            get(channel, "", "description"),
+            own(&document.description),
+        ),
+        (
+            "copyright",
+            get(channel, "", "copyright"),
+            own(document.rights.as_ref().unwrap()),
+        ),
+        ("image title", get(image, "", "title"), own(&document.title)),
+        ("image link", get(image, "", "link"), own(&document.home)),
+        (
+            "image url",
+            get(image, "", "url"),
+            own(&document.look.channel),
+        ),
+        (
+            "webfeeds:icon",
+            get(channel, WEBFEEDS, "icon"),
+            own(&document.look.icon),
+        ),
+        (
+            "webfeeds:logo",
+            get(channel, WEBFEEDS, "logo"),
+            own(&document.look.logo),
+        ),
+        ("hub 1", link("hub", 0), own(&document.hubs[0])),
+        ("hub 2", link("hub", 1), own(&document.hubs[1])),
+        (
+            "alternate",
+            link("alternate", 0),
+            own(&document.alternates[0].href),
+        ),
+        ("self", link("self", 0), document.self_link(Format::Rss)),
+    ];
+    for (node, item) in children(channel, "", "item")
+        .into_iter()
+        .zip(&document.items)
+    {
+        let media = children(node, MEDIA, "content")[0];
+        let category = children(node, "", "category")[0];
+        let source = children(node, "", "source")[0];
+        let image = item.image.as_ref().unwrap();
+        let (title, url) = item.source.as_ref().unwrap();
+        out.extend([
+            ("item title", get(node, "", "title"), own(&item.title)),
+            ("item link", get(node, "", "link"), own(&item.link)),
+            ("guid", get(node, "", "guid"), own(&item.id)),
+            ("content", get(node, CONTENT, "encoded"), own(&item.content)),
+            (
+                "creator",
+                get(node, DC, "creator"),
+                own(item.author.as_ref().unwrap()),
+            ),
+            (
+                "category",
+                category.text().unwrap_or("").to_owned(),
+                own(&item.categories[0].label),
+            ),
+            (
+                "domain",
+                category.attribute("domain").unwrap_or("").to_owned(),
+                own(&item.categories[0].scheme),
+            ),
+            ("source", source.text().unwrap_or("").to_owned(), own(title)),
+            (
+                "source url",
+                source.attribute("url").unwrap_or("").to_owned(),
+                own(url),
+            ),
+            (
+                "media url",
+                media.attribute("url").unwrap_or("").to_owned(),
+                own(&image.url),
+            ),
+            (
+                "media type",
+                media.attribute("type").unwrap_or("").to_owned(),
+                own(image.media_type.as_ref().unwrap()),
+            ),
+            (
+                "media:description",
+                get(media, MEDIA, "description"),
+                own(&image.alt),
+            ),
+            (
+                "media:credit",
+                get(media, MEDIA, "credit"),
+                own(image.credit.as_ref().unwrap()),
+            ),
+        ]);
+        if !item.summary.as_str().is_empty() {
+            out.push((
+                "item description",
+                unescape(&get(node, "", "description")),
+                own(&item.summary),
+            ));
+        }
+    }
+    out
+}
+
+fn of_atom(document: &Document, xml: &Xml) -> Vec<(&'static str, String, String)> {
+    let own = |t: &XmlText| t.as_str().to_owned();
+    let feed = xml.root_element();
+    let get = |node, name| text(node, ATOM, name).unwrap_or_default();
+    let link = |node: Node, rel: &str, language: Option<&str>| {
+        node.children()
+            .filter(|l| {
+                l.has_tag_name((ATOM, "link")) && l.attribute("rel").unwrap_or("alternate") == rel
+            })
+            .find(|l| language.is_none() || l.attribute("hreflang") == language)
+            .and_then(|l| l.attribute("href"))
+            .unwrap_or("")
+            .to_owned()
+    };
+    let author = |node| text(children(node, ATOM, "author")[0], ATOM, "name").unwrap_or_default();
+    let mut out = vec![
+        ("feed id", get(feed, "id"), own(&document.id)),
+        ("feed title", get(feed, "title"), own(&document.title)),
+        (
+            "subtitle",
+            get(feed, "subtitle"),
+            own(&document.description),
+        ),
+        (
+            "rights",
+            get(feed, "rights"),
+            own(document.rights.as_ref().unwrap()),
+        ),
+        ("feed author", author(feed), own(&document.author)),
+        ("icon", get(feed, "icon"), own(&document.look.icon)),
+        ("logo", get(feed, "logo"), own(&document.look.logo)),
+        ("hub", link(feed, "hub", None), own(&document.hubs[0])),
+        (
+            "home",
+            link(feed, "alternate", Some("kk")),
+            own(&document.home),
+        ),
+        (
+            "other",
+            link(feed, "alternate", Some("en")),
+            own(&document.alternates[0].href),
+        ),
+        (
+            "feed self",
+            link(feed, "self", None),
+            document.self_link(Format::Atom),
+        ),
+    ];
+    for (node, item) in children(feed, ATOM, "entry")
+        .into_iter()
+        .zip(&document.items)
+    {
+        let category = children(node, ATOM, "category")[0];
+        let source = children(node, ATOM, "source")[0];
+        let media = children(node, MEDIA, "content")[0];
+        let image = item.image.as_ref().unwrap();
+        let (title, url) = item.source.as_ref().unwrap();
+        let of = |name| category.attribute(name).unwrap_or("").to_owned();
+        assert_eq!(node.attribute((XML, "lang")), Some("kk"));
+        out.extend([
+            ("entry id", get(node, "id"), own(&item.id)),
+            ("entry title", get(node, "title"), own(&item.title)),
+            ("summary", get(node, "summary"), own(&item.summary)),
+            ("content", get(node, "content"), own(&item.content)),
+            ("author", author(node), own(item.author.as_ref().unwrap())),
+            ("link", link(node, "alternate", Some("kk")), own(&item.link)),
+            (
+                "translation",
+                link(node, "alternate", Some("ru")),
+                own(&item.alternates[0].href),
+            ),
+            (
+                "via",
+                link(node, "via", None),
+                own(item.external.as_ref().unwrap()),
+            ),
+            ("term", of("term"), own(&item.categories[0].term)),
+            ("label", of("label"), own(&item.categories[0].label)),
+            ("scheme", of("scheme"), own(&item.categories[0].scheme)),
+            ("source title", get(source, "title"), own(title)),
+            ("source id", get(source, "id"), own(url)),
+            (
+                "media url",
+                media.attribute("url").unwrap_or("").to_owned(),
+                own(&image.url),
+            ),
+            (
+                "media:credit",
+                text(media, MEDIA, "credit").unwrap_or_default(),
+                own(image.credit.as_ref().unwrap()),
+            ),
+        ]);
+    }
+    out
+}
+
+fn of_json(document: &Document, feed: &serde_json::Value) -> Vec<(&'static str, String, String)> {
+    let own = |t: &XmlText| t.as_str().to_owned();
+    let get = |at: &serde_json::Value| at.as_str().unwrap_or("").to_owned();
+    let mut out = vec![
+        ("title", get(&feed["title"]), own(&document.title)),
+        (
+            "description",
+            get(&feed["description"]),
+            own(&document.description),
+        ),
+        ("home", get(&feed["home_page_url"]), own(&document.home)),
+        ("icon", get(&feed["icon"]), own(&document.look.icon)),
+        (
+            "favicon",
+            get(&feed["favicon"]),
+            own(&document.look.favicon),
+        ),
+        (
+            "author",
+            get(&feed["authors"][0]["name"]),
+            own(&document.author),
+        ),
+        ("hub", get(&feed["hubs"][1]["url"]), own(&document.hubs[1])),
+        (
+            "self",
+            get(&feed["feed_url"]),
+            document.self_link(Format::Json),
+        ),
+    ];
+    for (entry, item) in feed["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(&document.items)
+    {
+        out.extend([
+            ("id", get(&entry["id"]), own(&item.id)),
+            ("url", get(&entry["url"]), own(&item.link)),
+            ("item title", get(&entry["title"]), own(&item.title)),
+            ("summary", get(&entry["summary"]), own(&item.summary)),
+            ("content", get(&entry["content_html"]), own(&item.content)),
+            (
+                "item author",
+                get(&entry["authors"][0]["name"]),
+                own(item.author.as_ref().unwrap()),
+            ),
+            (
+                "tag",
+                get(&entry["tags"][0]),
+                own(&item.categories[0].label),
+            ),
+            (
+                "image",
+                get(&entry["image"]),
+                own(&item.image.as_ref().unwrap().url),
+            ),
+            (
+                "source",
+                get(&entry["_source"]["title"]),
+                own(&item.source.as_ref().unwrap().0),
+            ),
+            (
+                "translation",
+                get(&entry["_translations"]["items"][0]["url"]),
+                own(&item.alternates[0].href),
+            ),
+        ]);
+    }
+    out
+}
+
+/// Words that have broken feeds before, beside anything Unicode has.
+fn words() -> impl Strategy<Value = Vec<String>> {
+    let evil = prop::sample::select(vec![
+        "]]>",
+        "<![CDATA[",
+        "&amp;lt;",
+        "&#8;",
+        "</title>",
+        "<item>",
+        "<title>",
+        "--",
+        "<?x?>",
+        "\u{8}",
+        "\u{fffe}",
+        "\u{ffff}",
+        "\r\n",
+        "\r",
+        "\u{85}",
+        "\u{2028}",
+        "\u{202e}",
+        "\u{feff}",
+        "\"'",
+        "&",
+        "<",
+        ">",
+        "\t",
+        "%zz",
+    ]);
+    let any = any::<String>();
+    let piece = prop_oneof![evil.prop_map(str::to_owned), any];
+    let word = prop::collection::vec(piece, 0..4).prop_map(|p| format!("x{}", p.concat()));
+    prop::collection::vec(word, 7..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+    /// Any Unicode in any field: well-formed, equal after decoding, the same ids in the same order.
+    #[test]
+    fn any_text_in_any_field_reads_the_same(words in words()) {
+        let at: Timestamp = TestApp::START.parse().unwrap();
+        let document = document(&words, at);
+        let rss = written(&document, Format::Rss);
+        let atom = written(&document, Format::Atom);
+        let json = written(&document, Format::Json);
+        let parse = |text| Xml::parse(text).map_err(|e| TestCaseError::fail(e.to_string()));
+        let (rss, atom) = (parse(&rss)?, parse(&atom)?);
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let all = [of_rss(&document, &rss), of_atom(&document, &atom), of_json(&document, &json)];
+        for (format, pairs) in Format::ALL.into_iter().zip(all) {
+            prop_assert!(pairs.len() > 20);
+            for (field, read, meant) in pairs {
+                prop_assert_eq!(read, meant, "{:?} {}", format, field);
+            }
+        }
+    }
+}
+
+#[test]
+fn extensions_stand_before_entries_and_references_are_hexadecimal() {
+    let at: Timestamp = TestApp::START.parse().unwrap();
+    let words: Vec<String> = ["AT&T", "1 < 2", "&lt;b&gt;", "x", "y", "z", "w"]
+        .map(str::to_owned)
+        .into();
+    let document = document(&words, at);
+    let atom = written(&document, Format::Atom);
+    let last_extension = atom
+        .rfind("<fh:complete")
+        .unwrap()
+        .max(atom.rfind("<webfeeds:").unwrap());
+    assert!(last_extension < atom.find("<entry").unwrap());
+    let rss = written(&document, Format::Rss);
+    for (from, written) in [
+        ("AT&T", "AT&#x26;T"),
+        ("1 < 2", "1 &#x3C; 2"),
+        ("&lt;b&gt;", "&#x26;lt;b&#x26;gt;"),
+    ] {
+        let mut document = document.clone();
+        document.items[0].title = XmlText::line(from);
+        let rss = self::written(&document, Format::Rss);
+        assert!(
+            rss.contains(&format!("<item><title>{written}</title>")),
+            "{rss}"
+        );
+    }
+    // The profile: the summary first, then the whole text.
+    assert!(rss.find("<description>").unwrap() < rss.find("<content:encoded>").unwrap());
+    assert_eq!(rss.matches("xmlns:media=").count(), 1);
+    assert!(!rss.contains("itunes"));
+}
