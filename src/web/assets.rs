@@ -75,16 +75,16 @@ fn pictures() -> Router<WebState> {
         .fold(Router::new(), |routes, (path, _)| {
             routes.route(
                 path,
-                get(move |state, headers| picture(path, state, headers)),
+                get(
+                    async move |State(state): State<WebState>, headers: HeaderMap| {
+                        picture(path, &state, &headers)
+                    },
+                ),
             )
         })
 }
 
-async fn picture(
-    path: &'static str,
-    State(state): State<WebState>,
-    headers: HeaderMap,
-) -> Result<Response, WebError> {
+fn picture(path: &str, state: &WebState, headers: &HeaderMap) -> Result<Response, WebError> {
     let icon = state.theme.icon(path).ok_or(WebError::NotFound)?;
     let tag = format!("\"{}\"", icon.stem);
     let has_it = headers

@@ -135,7 +135,7 @@ async fn ids_survive_edits_slugs_sections_and_domains(engine: Engine) {
     let app = TestApp::spawn(engine).await;
     newsroom::sync_sections(&app.core).await.unwrap();
     let core = with(&app.core, |c| {
-        c.server.public_url = "http://old.example.kz".to_owned();
+        c.server.public_url = String::from("http://old.example.kz");
     });
     let draft = Draft {
         section: Some("economy".to_owned()),
@@ -179,7 +179,7 @@ async fn ids_survive_edits_slugs_sections_and_domains(engine: Engine) {
     assert_eq!(ids(&core, "/kk").await, before);
 
     let moved = with(&core, |c| {
-        c.server.public_url = "https://news.example.kz".to_owned();
+        c.server.public_url = String::from("https://news.example.kz");
     });
     assert_eq!(ids(&moved, "/kk").await, before);
     let rss = text_at(&moved, "/kk/feed.rss").await;
