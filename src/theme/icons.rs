@@ -152,6 +152,9 @@ impl Picture {
 
     /// Ours in another colour: each pixel is a mix of the ground and white.
     fn tinted(mut self, accent: [u8; 3]) -> Self {
+        if accent == GROUND {
+            return self;
+        }
         for pixel in &mut self.pixels {
             let white = i32::from(pixel[0]) - i32::from(GROUND[0]);
             let whole = 255 - i32::from(GROUND[0]);
