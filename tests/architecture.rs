@@ -99,6 +99,7 @@ const TABLES: &[(&str, u8, &[&str])] = &[
             "media",
             "article",
             "article_slug",
+            "article_enclosure",
             "article_tag",
             "article_revision",
             "article_views",

@@ -10,7 +10,9 @@ use serde_json::json;
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::digest;
-use crate::newsroom::{self, ArticleState, BodyFormat, Draft, Edit, Importance, LeadImage, store};
+use crate::newsroom::{
+    self, ArticleState, BodyFormat, Draft, Edit, Enclosure, Importance, LeadImage, store,
+};
 use crate::theme::Theme;
 use crate::work::Core;
 
@@ -26,7 +28,7 @@ enum Command {
     /// Publish a text from a Markdown or HTML file.
     ///
     /// A file may begin with lines `key: value` between two lines `---`: title, language, section, tags, byline, summary,
-    /// importance, embargo, story, lead, lead_alt, lead_credit. Without a title there, the first heading is the title.
+    /// importance, embargo, story, lead, lead_alt, lead_credit, audio. Without a title there, the first heading is the title.
     Publish(Box<Publish>),
     /// Correct something that readers must know; digests and feeds say what was wrong.
     Correct {
@@ -89,6 +91,9 @@ struct Publish {
     /// Who wrote it.
     #[arg(long)]
     byline: Option<String>,
+    /// A recording of it: a file in MP3, M4A or Ogg, or the address of one elsewhere; may stand several times.
+    #[arg(long, value_name = "FILE|URL")]
+    audio: Vec<String>,
     /// How much it matters.
     #[arg(long, value_enum)]
     importance: Option<Weight>,
@@ -184,7 +189,17 @@ async fn publish(core: &Core, args: Publish) -> anyhow::Result<()> {
     } else {
         args.tag
     };
+    let named = if args.audio.is_empty() {
+        &typed.audio
+    } else {
+        &args.audio
+    };
+    let mut enclosures = Vec::new();
+    for audio in named {
+        enclosures.push(recording(core, audio).await?);
+    }
     let draft = Draft {
+        enclosures,
         summary: typed.summary.clone(),
         format: typed.format,
         byline: args.byline.or_else(|| typed.byline.clone()),
@@ -222,6 +237,26 @@ async fn publish(core: &Core, args: Publish) -> anyhow::Result<()> {
         println!("story {}", published.story_uid);
     }
     Ok(())
+}
+
+/// A recording as an enclosure: a file is kept with us, one elsewhere stays there.
+async fn recording(core: &Core, typed: &str) -> anyhow::Result<Enclosure> {
+    if typed.starts_with("http://") || typed.starts_with("https://") {
+        let url = url::Url::parse(typed)
+            .with_context(|| format!("{typed}: the address of the recording cannot be read"))?;
+        return Enclosure::new(url.to_string(), None, None, None)
+            .filter(|file| file.media_type.starts_with("audio/"))
+            .with_context(|| {
+                format!(
+                    "{typed}: the ending of the address does not say that it is a recording; it should be .mp3, .m4a or .ogg"
+                )
+            });
+    }
+    let bytes =
+        std::fs::read(typed).with_context(|| format!("{typed}: the file cannot be read"))?;
+    newsroom::store_audio(core, &bytes)
+        .await
+        .with_context(|| typed.to_owned())
 }
 
 async fn list(
@@ -285,6 +320,7 @@ struct Typed {
     embargo: Option<String>,
     story: Option<String>,
     lead: Option<LeadImage>,
+    audio: Vec<String>,
     body: String,
     format: BodyFormat,
 }
@@ -380,12 +416,13 @@ impl Typed {
             "importance" => self.importance = Some(value),
             "embargo" => self.embargo = Some(value),
             "story" => self.story = Some(value),
+            "audio" => self.audio.push(value),
             "lead" => self.lead.get_or_insert_with(lead).url = value,
             "lead_alt" => self.lead.get_or_insert_with(lead).alt = Some(value),
             "lead_credit" => self.lead.get_or_insert_with(lead).credit = Some(value),
             other => bail!(
                 "there is no key {other:?}; there are title, language, section, tags, byline, summary, importance, embargo, \
-                 story, lead, lead_alt and lead_credit"
+                 story, lead, lead_alt, lead_credit and audio"
             ),
         }
         Ok(())

@@ -59,6 +59,7 @@ pub(super) mod tests {
             correction: None,
             withdrawal: None,
             lead: None,
+            enclosures: vec![],
             state: ArticleState::Released,
             release_no: Some(no),
             released_at: Some(Timestamp::from_millis(no * 1000)),

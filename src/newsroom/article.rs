@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::enclosure::Enclosure;
 use super::taxonomy::Tag;
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
@@ -162,6 +163,8 @@ pub struct Article {
     pub withdrawal: Option<String>,
     /// Lead image.
     pub lead: Option<LeadImage>,
+    /// Files that belong to it, such as a recording.
+    pub enclosures: Vec<Enclosure>,
     /// Where it stands.
     pub state: ArticleState,
     /// Number of its last release; none for an archived one.

@@ -6,6 +6,7 @@
 
 pub mod article;
 mod edit;
+pub mod enclosure;
 mod markup;
 mod media;
 mod publish;
@@ -26,7 +27,8 @@ use crate::base::time::Timestamp;
 
 pub use article::{Article, ArticleState, BodyFormat, Importance, LeadImage, Release, Translation};
 pub use edit::{correct, edit_quietly};
-pub use media::store_media;
+pub use enclosure::Enclosure;
+pub use media::{store_audio, store_media};
 pub use publish::publish;
 pub use release::release_due;
 pub use release_log::{LogEntry, LogKind};
@@ -71,6 +73,8 @@ pub struct Draft {
     pub importance: Importance,
     /// Lead image.
     pub lead: Option<LeadImage>,
+    /// Files that belong to it, such as a recording.
+    pub enclosures: Vec<Enclosure>,
     /// Uid of the story it is a translation of; a new story if absent.
     pub story_uid: Option<String>,
     /// Not before.
@@ -95,6 +99,7 @@ impl Draft {
             tags: Vec::new(),
             importance: Importance::Normal,
             lead: None,
+            enclosures: Vec::new(),
             story_uid: None,
             embargo_at: None,
             released_at: None,

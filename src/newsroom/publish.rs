@@ -1,5 +1,6 @@
 //! Publishing: from a draft to an article that is public, or waits for its moment.
 
+use super::enclosure::MAX_ENCLOSURES;
 use super::retry::retrying;
 use super::slug::{slug, with_suffix};
 use super::store::{self, NewArticle, NewEntry, Revision, Subject};
@@ -16,6 +17,12 @@ use crate::work::Core;
 pub async fn publish(core: &Core, draft: Draft) -> Result<Published, NewsroomError> {
     let text = check_text(&draft)?;
     let tags = check_tags(&draft.tags)?;
+    if draft.enclosures.len() > MAX_ENCLOSURES {
+        return Err(NewsroomError::Invalid(format!(
+            "the article has {} files; leave at most {MAX_ENCLOSURES}",
+            draft.enclosures.len()
+        )));
+    }
     let now = core.clock.now();
     if let Some(at) = draft.released_at.filter(|at| *at > now) {
         return Err(NewsroomError::Invalid(format!(
@@ -69,6 +76,7 @@ pub async fn publish(core: &Core, draft: Draft) -> Result<Published, NewsroomErr
         };
         let article_id =
             insert_whole(&core.clock, &mut tx, &article, &tags, "published", now).await?;
+        store::replace_enclosures(&mut tx, article_id, &draft.enclosures).await?;
         let mut release_no = None;
         if state == ArticleState::Released {
             let kind = if draft.as_archive {

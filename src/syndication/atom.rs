@@ -22,6 +22,9 @@ const CONFIG: WriteConfig = WriteConfig {
     indent_size: None,
 };
 
+/// How the crate begins an entry.
+const ENTRY: &[u8] = b"<entry xmlns=\"http://www.w3.org/2005/Atom\">";
+
 /// Why a feed could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum AtomError {
@@ -72,11 +75,7 @@ pub fn write(document: &Document) -> Result<Vec<u8>, AtomError> {
         subtitle: Some(Text::plain(document.description.as_str())),
         id: document.id.as_str().to_owned(),
         updated: date(document.updated, &document.zone)?,
-        authors: vec![Person {
-            name: document.author.as_str().to_owned(),
-            uri: Some(document.site.as_str().to_owned()),
-            ..Person::default()
-        }],
+        authors: vec![author(document)],
         generator: Some(Generator {
             value: GENERATOR.to_owned(),
             version: Some(GENERATOR_VERSION.to_owned()),
@@ -101,14 +100,46 @@ pub fn write(document: &Document) -> Result<Vec<u8>, AtomError> {
     out.extend_from_slice(head);
     for item in &document.items {
         let bytes = entry(document, item)?.write_with_config(Vec::new(), CONFIG)?;
-        let rest = bytes
-            .strip_prefix(b"<entry xmlns=\"http://www.w3.org/2005/Atom\">")
-            .ok_or(AtomError::Shape)?;
+        let rest = bytes.strip_prefix(ENTRY).ok_or(AtomError::Shape)?;
         out.extend_from_slice(format!("<entry xml:lang=\"{}\">", item.language).as_bytes());
         out.extend_from_slice(rest);
     }
     out.extend_from_slice(b"</feed>");
     Ok(out)
+}
+
+/// Writes an item as a document of its own, which names itself (`own`) and its author: there is no feed around it to do so.
+pub fn write_entry(document: &Document, item: &Item, own: &str) -> Result<Vec<u8>, AtomError> {
+    let mut made = entry(document, item)?;
+    made.links
+        .insert(0, link("self", super::entry::MEDIA_TYPE, None, own));
+    if made.authors.is_empty() {
+        made.authors.push(author(document));
+    }
+    made.rights = document.rights.as_ref().map(|r| Text::plain(r.as_str()));
+    let bytes = made.write_with_config(Vec::new(), CONFIG)?;
+    let rest = bytes.strip_prefix(ENTRY).ok_or(AtomError::Shape)?;
+    let media: String = NAMESPACES
+        .iter()
+        .filter(|(prefix, _)| *prefix == "media")
+        .map(|(prefix, uri)| format!(" xmlns:{prefix}=\"{uri}\""))
+        .collect();
+    let out = format!(
+        "{DECLARATION}{STYLESHEET}<entry xmlns=\"http://www.w3.org/2005/Atom\"{media} xml:lang=\"{}\">",
+        item.language
+    );
+    let mut out = out.into_bytes();
+    out.extend_from_slice(rest);
+    Ok(out)
+}
+
+/// The newsroom.
+fn author(document: &Document) -> Person {
+    Person {
+        name: document.author.as_str().to_owned(),
+        uri: Some(document.site.as_str().to_owned()),
+        ..Person::default()
+    }
 }
 
 fn date(at: Timestamp, zone: &Zone) -> Result<FixedDateTime, AtomError> {
@@ -154,6 +185,15 @@ fn entry(document: &Document, item: &Item) -> Result<Entry, AtomError> {
             .as_ref()
             .map(|origin| link("via", "text/html", None, origin.as_str())),
     );
+    links.extend(item.enclosures.iter().map(|file| Link {
+        length: file.bytes.map(|n| n.to_string()),
+        ..link(
+            "enclosure",
+            file.media_type.as_str(),
+            None,
+            file.url.as_str(),
+        )
+    }));
     let updated = date(item.updated, &document.zone)?;
     let source = item.source.as_ref().map(|(title, url)| Source {
         title: Text::plain(title.as_str()),

@@ -128,10 +128,25 @@ pub struct Item {
     pub categories: Vec<Category>,
     /// Lead image.
     pub image: Option<Image>,
+    /// Files that belong to it, such as a recording.
+    pub enclosures: Vec<Enclosure>,
     /// Title and address of the feed it comes from.
     pub source: Option<(XmlText, XmlText)>,
     /// Its translations.
     pub alternates: Vec<Alternate>,
+}
+
+/// A file that belongs to an article.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Enclosure {
+    /// Absolute address.
+    pub url: XmlText,
+    /// Media type.
+    pub media_type: XmlText,
+    /// Bytes, if known.
+    pub bytes: Option<i64>,
+    /// Seconds, if it plays.
+    pub duration_secs: Option<i64>,
 }
 
 /// A section or tag of an article.
@@ -359,6 +374,16 @@ impl Item {
             author: article.byline.as_deref().and_then(filled),
             categories,
             image,
+            enclosures: article
+                .enclosures
+                .iter()
+                .map(|file| Enclosure {
+                    url: line(&uri(&place.absolute(&file.url))),
+                    media_type: line(&file.media_type),
+                    bytes: file.bytes,
+                    duration_secs: file.duration_secs,
+                })
+                .collect(),
             // An archive that was read from a file has no address that means anything to others.
             source: article
                 .source

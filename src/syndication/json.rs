@@ -75,10 +75,22 @@ struct Entry<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tags: Vec<&'a str>,
     language: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<Attachment<'a>>,
     #[serde(rename = "_source", skip_serializing_if = "Option::is_none")]
     source: Option<Source<'a>>,
     #[serde(rename = "_translations", skip_serializing_if = "Option::is_none")]
     translations: Option<Translations<'a>>,
+}
+
+#[derive(Serialize)]
+struct Attachment<'a> {
+    url: &'a str,
+    mime_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_in_bytes: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_in_seconds: Option<i64>,
 }
 
 /// Where a republished item comes from: `<source>` of RSS.
@@ -151,6 +163,16 @@ fn entry<'a>(document: &Document, item: &'a Item) -> Entry<'a> {
         author,
         tags: item.categories.iter().map(|c| c.label.as_str()).collect(),
         language: item.language.as_str(),
+        attachments: item
+            .enclosures
+            .iter()
+            .map(|file| Attachment {
+                url: file.url.as_str(),
+                mime_type: file.media_type.as_str(),
+                size_in_bytes: file.bytes,
+                duration_in_seconds: file.duration_secs,
+            })
+            .collect(),
         source: item.source.as_ref().map(|(title, url)| Source {
             about: "https://www.rssboard.org/rss-specification#ltsourcegtSubelementOfLtitemgt",
             title: title.as_str(),

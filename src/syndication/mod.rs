@@ -15,6 +15,7 @@ pub mod check;
 pub mod directory;
 pub mod discovery;
 pub mod document;
+pub mod entry;
 pub mod feed;
 pub mod gather;
 pub mod hubs;

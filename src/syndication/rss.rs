@@ -164,6 +164,12 @@ fn item(document: &Document, item: &Item) -> rss::Item {
             permalink: false,
         }),
         pub_date: Some(item.published.rfc2822(&document.zone)),
+        // The profile: at most one, and 0 where nobody knows the length.
+        enclosure: item.enclosures.first().map(|file| rss::Enclosure {
+            url: file.url.as_str().to_owned(),
+            length: file.bytes.unwrap_or(0).to_string(),
+            mime_type: file.media_type.as_str().to_owned(),
+        }),
         source: item.source.as_ref().map(|(title, url)| Source {
             url: url.as_str().to_owned(),
             title: owned(title.as_str()),

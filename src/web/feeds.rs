@@ -4,7 +4,7 @@
 //! that has the bytes gets 304 from memory.
 
 mod coding;
-mod conditional;
+pub(in crate::web) mod conditional;
 
 use axum::Router;
 use axum::body::Body;

@@ -15,7 +15,7 @@ use super::site::redirect;
 
 /// Everything is forbidden but what our own pages use and what stands in imported stories: pictures from anywhere (old stories
 /// have theirs at `http:`), sound and films at `https:`.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' https: http: data:; media-src https:; \
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' https: http: data:; media-src 'self' https:; \
     font-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Routes whose authority is the token in their path: they may be posted to from anywhere, also from the browsers inside mail

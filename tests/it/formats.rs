@@ -9,7 +9,7 @@ use jarshy::base::text::XmlText;
 use jarshy::base::time::{Timestamp, Zone};
 use jarshy::config::Config;
 use jarshy::newsroom::{self, Draft, Edit};
-use jarshy::syndication::document::{Alternate, Category, Image, Item, Look};
+use jarshy::syndication::document::{Alternate, Category, Enclosure, Image, Item, Look};
 use jarshy::syndication::render::render;
 use jarshy::syndication::{Document, Format, Lookup, Scope, Shelf};
 use jarshy::theme::Theme;
@@ -26,6 +26,9 @@ both_engines!(
     ids_survive_edits_slugs_sections_and_domains,
     a_closed_section_says_that_it_is_over,
     pictures_have_the_sizes_that_feeds_promise,
+    a_recording_goes_out_in_every_format_and_plays_on_the_page,
+    imported_files_stay_with_their_entries,
+    a_story_has_a_document_of_its_own,
 );
 
 const ATOM: &str = "http://www.w3.org/2005/Atom";
@@ -399,6 +402,307 @@ fn a_picture_of_the_wrong_shape_stops_the_start() {
     assert!(error.to_string().contains("newsroom.icon"), "{error}");
 }
 
+async fn a_recording_goes_out_in_every_format_and_plays_on_the_page(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    newsroom::sync_sections(&app.core).await.unwrap();
+    let mp3: Vec<u8> = [b"ID3".as_slice(), &[0; 997]].concat();
+    let own = newsroom::store_audio(&app.core, &mp3).await.unwrap();
+    assert!(own.url.starts_with("/media/") && own.url.ends_with(".mp3"));
+    let there = |url: &str| newsroom::Enclosure::new(url.to_owned(), None, None, None).unwrap();
+    let draft = Draft {
+        enclosures: vec![
+            own.clone(),
+            there("https://cast.example.org/a.ogg?x=1&y=2"),
+            there("http://cast.example.org/b.pdf"),
+        ],
+        ..Draft::new(language("kk"), "Сұхбат", "<p>Мәтін.</p>")
+    };
+    let made = newsroom::publish(&app.core, draft).await.unwrap();
+    let story = path_of(&app, &made.uid).await;
+    let url = format!("https://news.example.kz{}", own.url);
+
+    let rss = text_at(&app.core, "/kk/feed.rss").await;
+    let tree = Xml::parse(&rss).unwrap();
+    let files: Vec<Node> = tree
+        .descendants()
+        .filter(|n| n.has_tag_name("enclosure"))
+        .collect();
+    assert_eq!(files.len(), 1);
+    for (name, value) in [
+        ("url", url.as_str()),
+        ("length", "1000"),
+        ("type", "audio/mpeg"),
+    ] {
+        assert_eq!(files[0].attribute(name), Some(value));
+    }
+    let atom = text_at(&app.core, "/kk/feed.atom").await;
+    let tree = Xml::parse(&atom).unwrap();
+    let links: Vec<(Option<&str>, Option<&str>, Option<&str>)> = tree
+        .descendants()
+        .filter(|n| n.attribute("rel") == Some("enclosure"))
+        .map(|n| {
+            (
+                n.attribute("href"),
+                n.attribute("type"),
+                n.attribute("length"),
+            )
+        })
+        .collect();
+    assert_eq!(
+        links,
+        [
+            (Some(url.as_str()), Some("audio/mpeg"), Some("1000")),
+            (
+                Some("https://cast.example.org/a.ogg?x=1&y=2"),
+                Some("audio/ogg"),
+                None
+            ),
+            (
+                Some("http://cast.example.org/b.pdf"),
+                Some("application/pdf"),
+                None
+            ),
+        ]
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&text_at(&app.core, "/kk/feed.json").await).unwrap();
+    assert_eq!(
+        json["items"][0]["attachments"],
+        serde_json::json!([
+            {"url": url, "mime_type": "audio/mpeg", "size_in_bytes": 1000},
+            {"url": "https://cast.example.org/a.ogg?x=1&y=2", "mime_type": "audio/ogg"},
+            {"url": "http://cast.example.org/b.pdf", "mime_type": "application/pdf"},
+        ])
+    );
+
+    let router = router(&app.core);
+    let (status, headers, page) = ask(&router, &story, &[]).await;
+    assert_eq!(status, StatusCode::OK);
+    let page = String::from_utf8(page).unwrap();
+    assert_eq!(
+        page.matches("<audio controls preload=\"none\"").count(),
+        2,
+        "{page}"
+    );
+    assert!(page.contains(&format!("src=\"{}\"", own.url)), "{page}");
+    assert!(
+        page.contains("href=\"http://cast.example.org/b.pdf\""),
+        "{page}"
+    );
+    let policy = headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("media-src 'self' https:;"), "{policy}");
+
+    // A player asks for parts.
+    let whole = ask(&router, &own.url, &[]).await;
+    assert_eq!((whole.0, whole.2.len()), (StatusCode::OK, 1000));
+    assert_eq!(whole.1["accept-ranges"], "bytes");
+    assert_eq!(whole.1["content-type"], "audio/mpeg");
+    let etag = whole.1["etag"].to_str().unwrap().to_owned();
+    for (range, if_range, status, said, bytes) in [
+        ("bytes=0-1", None, 206, Some("bytes 0-1/1000"), &mp3[..2]),
+        (
+            "bytes=0-1",
+            Some(etag.as_str()),
+            206,
+            Some("bytes 0-1/1000"),
+            &mp3[..2],
+        ),
+        ("bytes=0-1", Some("\"other\""), 200, None, &mp3[..]),
+        (
+            "bytes=998-",
+            None,
+            206,
+            Some("bytes 998-999/1000"),
+            &mp3[998..],
+        ),
+        (
+            "bytes=-5",
+            None,
+            206,
+            Some("bytes 995-999/1000"),
+            &mp3[995..],
+        ),
+        ("bytes=1000-", None, 416, Some("bytes */1000"), &[][..]),
+    ] {
+        let mut asked = vec![("range", range)];
+        asked.extend(if_range.map(|tag| ("if-range", tag)));
+        let (got, headers, body) = ask(&router, &own.url, &asked).await;
+        assert_eq!(got.as_u16(), status, "{range}");
+        assert_eq!(
+            headers.get("content-range").map(|v| v.to_str().unwrap()),
+            said,
+            "{range}"
+        );
+        assert_eq!(body, bytes, "{range}");
+    }
+    assert!(
+        newsroom::store_audio(&app.core, b"GIF89a....")
+            .await
+            .is_err()
+    );
+}
+
+async fn path_of(app: &TestApp, uid: &str) -> String {
+    let found = newsroom::store::find_article_by_uid(&app.core.db, uid).await;
+    found.unwrap().unwrap().path()
+}
+
+async fn import(app: &TestApp, name: &str, text: &str) -> newsroom::sources::Imported {
+    let path = app.folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    let location = newsroom::sources::Location::File(path);
+    let options = newsroom::sources::ImportOptions::default();
+    newsroom::sources::import_feed(&app.core, &location, &options, &|_, _| {})
+        .await
+        .unwrap()
+}
+
+async fn imported_files_stay_with_their_entries(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    newsroom::sync_sections(&app.core).await.unwrap();
+    let rss = |length: &str| {
+        format!(
+            "<rss version=\"2.0\" xmlns:itunes=\"http://www.itunes.com/dtds/podcast-1.0.dtd\"><channel><title>Радио</title>\
+             <link>https://radio.example/</link><description>x</description><language>ru</language>\
+             <item><title>Выпуск</title><guid>urn:x:1</guid><pubDate>Sat, 28 Feb 2026 01:00:00 GMT</pubDate>\
+             <description>Разговор о паводке.</description><itunes:duration>1:02:05</itunes:duration>\
+             <enclosure url=\"https://radio.example/1.mp3\" length=\"{length}\" type=\"audio/mpeg\"/>\
+             <enclosure url=\"https://radio.example/1.jpg\" length=\"9\" type=\"image/jpeg\"/>\
+             <enclosure url=\"ftp://radio.example/2.mp3\" type=\"audio/mpeg\"/>\
+             <enclosure url=\"https://radio.example/strange\"/>\
+             <enclosure url=\"/notes.pdf\" length=\"\" type=\"\"/></item></channel></rss>"
+        )
+    };
+    let atom = "<feed xmlns=\"http://www.w3.org/2005/Atom\" xml:lang=\"ru\"><title>А</title><id>urn:a</id><updated>2026-02-28T00:00:00Z</updated>\
+        <link rel=\"self\" href=\"https://a.example/feed\"/><entry><title>Запись</title><id>urn:x:2</id><updated>2026-02-28T00:00:00Z</updated>\
+        <content>Слова.</content><link rel=\"enclosure\" type=\"video/mp4\" length=\"12\" href=\"v.mp4\"/></entry></feed>";
+    let json = r#"{"version":"https://jsonfeed.org/version/1.1","title":"J","language":"ru","feed_url":"https://j.example/feed.json",
+        "items":[{"id":"urn:x:3","content_text":"Слова.","date_published":"2026-02-27T00:00:00Z","attachments":[
+        {"url":"https://j.example/a.m4a","mime_type":"audio/x-m4a","size_in_bytes":55,"duration_in_seconds":61.5},{"url":"https://j.example/b.png","mime_type":"image/png"}]}]}"#;
+    assert_eq!(import(&app, "r.xml", &rss("1000")).await.new, 1);
+    assert_eq!(import(&app, "a.xml", atom).await.new, 1);
+    assert_eq!(import(&app, "j.json", json).await.new, 1);
+    let files = async || {
+        let feed: serde_json::Value =
+            serde_json::from_str(&text_at(&app.core, "/ru/feed.json").await).unwrap();
+        let items = feed["items"].as_array().unwrap().clone();
+        items
+            .into_iter()
+            .map(|item| {
+                (
+                    item["id"].as_str().unwrap().to_owned(),
+                    item["attachments"].clone(),
+                )
+            })
+            .collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let known = files().await;
+    let radio = |length: i64| {
+        serde_json::json!([
+            {"url": "https://radio.example/1.mp3", "mime_type": "audio/mpeg", "size_in_bytes": length, "duration_in_seconds": 3725},
+            {"url": "https://radio.example/notes.pdf", "mime_type": "application/pdf", "duration_in_seconds": 3725},
+        ])
+    };
+    assert_eq!(known["urn:x:1"], radio(1000));
+    assert_eq!(
+        known["urn:x:2"],
+        serde_json::json!([{"url": "https://a.example/v.mp4", "mime_type": "video/mp4", "size_in_bytes": 12}])
+    );
+    assert_eq!(
+        known["urn:x:3"],
+        serde_json::json!([{"url": "https://j.example/a.m4a", "mime_type": "audio/x-m4a", "size_in_bytes": 55, "duration_in_seconds": 61}])
+    );
+    assert_eq!(import(&app, "r.xml", &rss("1000")).await.unchanged, 1);
+    // Another file is a quiet change.
+    assert_eq!(import(&app, "r.xml", &rss("2000")).await.changed, 1);
+    assert_eq!(files().await["urn:x:1"], radio(2000));
+}
+
+async fn a_story_has_a_document_of_its_own(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    newsroom::sync_sections(&app.core).await.unwrap();
+    let draft = Draft {
+        section: Some("economy".to_owned()),
+        ..Draft::new(
+            language("kk"),
+            "Бюджет бекітілді",
+            "<p>Мәтін <a href=\"/kk/\">мұнда</a>.</p>",
+        )
+    };
+    let made = newsroom::publish(&app.core, draft).await.unwrap();
+    let router = router(&app.core);
+    let story = path_of(&app, &made.uid).await;
+    let path = &format!("{story}/entry.atom");
+    let (_, _, page) = ask(&router, &story, &[]).await;
+    let page = String::from_utf8(page).unwrap();
+    assert!(
+        page.contains(&format!(
+            "type=\"application/atom+xml;type=entry\" title=\"Бюджет бекітілді\" href=\"{path}\""
+        )),
+        "{page}"
+    );
+    let (status, headers, body) = ask(&router, path, &[]).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(
+        headers["content-type"],
+        "application/atom+xml;type=entry;charset=utf-8"
+    );
+    assert_eq!(headers["last-modified"], "Sat, 28 Feb 2026 02:00:00 GMT");
+    let body = String::from_utf8(body).unwrap();
+    let tree = Xml::parse(&body).unwrap();
+    let entry = tree.root_element();
+    assert!(entry.has_tag_name((ATOM, "entry")) && entry.attribute((XML, "lang")) == Some("kk"));
+    assert_eq!(
+        text(entry, ATOM, "id"),
+        Some(format!("urn:uuid:{}", made.uid))
+    );
+    // Without a byline the newsroom speaks.
+    let author = children(entry, ATOM, "author")[0];
+    assert_eq!(text(author, ATOM, "name").as_deref(), Some("Тау жаршысы"));
+    assert!(
+        text(entry, ATOM, "content")
+            .unwrap()
+            .contains("href=\"https://news.example.kz/kk/\"")
+    );
+    let own = children(entry, ATOM, "link")[0];
+    assert_eq!(
+        own.attribute("href"),
+        Some(format!("https://news.example.kz{path}").as_str())
+    );
+
+    let etag = headers["etag"].to_str().unwrap();
+    let date = headers["last-modified"].to_str().unwrap();
+    for asked in [("if-none-match", etag), ("if-modified-since", date)] {
+        let (status, _, body) = ask(&router, path, &[asked]).await;
+        assert_eq!(
+            (status, body.len()),
+            (StatusCode::NOT_MODIFIED, 0),
+            "{asked:?}"
+        );
+    }
+    // A translation stands in it, so its release moves both validators.
+    app.set_time("2026-02-28T09:00:00+05:00");
+    let translation = Draft {
+        story_uid: Some(made.story_uid.clone()),
+        ..Draft::new(language("en"), "The budget is approved", "<p>Text.</p>")
+    };
+    newsroom::publish(&app.core, translation).await.unwrap();
+    for asked in [("if-none-match", etag), ("if-modified-since", date)] {
+        let (status, headers, body) = ask(&router, path, &[asked]).await;
+        assert_eq!(status, StatusCode::OK, "{asked:?}");
+        assert_eq!(headers["last-modified"], "Sat, 28 Feb 2026 04:00:00 GMT");
+        let body = String::from_utf8(body).unwrap();
+        assert!(body.contains("/en/news/the-budget-is-approved"), "{body}");
+    }
+    newsroom::withdraw(&app.core, &made.uid, None)
+        .await
+        .unwrap();
+    assert_eq!(ask(&router, path, &[]).await.0, StatusCode::GONE);
+    for unknown in ["/kk/news/none/entry.atom", "/xx/news/none/entry.atom"] {
+        assert_eq!(ask(&router, unknown, &[]).await.0, StatusCode::NOT_FOUND);
+    }
+}
+
 // ---- any text in any field ----
 
 /// What a document is filled with; every string of it is taken from the list in turn.
@@ -435,6 +739,14 @@ fn document(words: &[String], at: Timestamp) -> Document {
             language: language("ru"),
             href: line(),
         }],
+        enclosures: [Some(7), None]
+            .map(|bytes| Enclosure {
+                url: line(),
+                media_type: line(),
+                bytes,
+                duration_secs: bytes,
+            })
+            .into(),
     };
     Document {
         scope: Scope::Section(language("kk"), "economy".to_owned()),
@@ -594,6 +906,18 @@ fn of_rss(document: &Document, xml: &Xml) -> Vec<(&'static str, String, String)>
                 own(image.credit.as_ref().unwrap()),
             ),
         ]);
+        let files = children(node, "", "enclosure");
+        assert_eq!(files.len(), 1);
+        let of = |name| files[0].attribute(name).unwrap_or("").to_owned();
+        out.extend([
+            ("enclosure url", of("url"), own(&item.enclosures[0].url)),
+            (
+                "enclosure type",
+                of("type"),
+                own(&item.enclosures[0].media_type),
+            ),
+            ("enclosure length", of("length"), "7".to_owned()),
+        ]);
         if !item.summary.as_str().is_empty() {
             out.push((
                 "item description",
@@ -697,6 +1021,18 @@ fn of_atom(document: &Document, xml: &Xml) -> Vec<(&'static str, String, String)
                 own(image.credit.as_ref().unwrap()),
             ),
         ]);
+        let files: Vec<Node> = children(node, ATOM, "link")
+            .into_iter()
+            .filter(|l| l.attribute("rel") == Some("enclosure"))
+            .collect();
+        assert_eq!(files.len(), item.enclosures.len());
+        for (file, meant) in files.iter().zip(&item.enclosures) {
+            let of = |name| file.attribute(name).unwrap_or("").to_owned();
+            out.push(("enclosure href", of("href"), own(&meant.url)));
+            out.push(("enclosure type", of("type"), own(&meant.media_type)));
+            let length = meant.bytes.map_or_else(String::new, |n| n.to_string());
+            out.push(("enclosure length", of("length"), length));
+        }
     }
     out
 }
@@ -768,6 +1104,20 @@ fn of_json(document: &Document, feed: &serde_json::Value) -> Vec<(&'static str, 
                 own(&item.alternates[0].href),
             ),
         ]);
+        for (file, meant) in entry["attachments"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .zip(&item.enclosures)
+        {
+            out.push(("attachment", get(&file["url"]), own(&meant.url)));
+            out.push(("mime_type", get(&file["mime_type"]), own(&meant.media_type)));
+            assert_eq!(
+                file.get("size_in_bytes")
+                    .and_then(serde_json::Value::as_i64),
+                meant.bytes
+            );
+        }
     }
     out
 }

@@ -729,7 +729,7 @@ async fn pages_forbid_what_they_do_not_use(engine: Engine) {
             "style-src 'self'",
             "script-src 'self'",
             "img-src 'self' https: http: data:;",
-            "media-src https:;",
+            "media-src 'self' https:;",
             "form-action 'self'",
             "base-uri 'none'",
             "frame-ancestors 'none'",

@@ -938,6 +938,7 @@ fn article(words: &[String; 8]) -> Article {
             alt: Some(words[6].clone()),
             credit: Some(words[7].clone()),
         }),
+        enclosures: Vec::new(),
         state: ArticleState::Released,
         release_no: Some(1),
         released_at: Some(at),

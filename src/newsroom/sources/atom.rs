@@ -112,6 +112,7 @@ fn read_entry(element: &Element, root: &Element, base: &Url) -> Entry {
         .filter_map(line_of_html)
         .collect();
     entry.pictures = rss::pictures(element, &base);
+    entry.enclosures = rss::linked(element, &base);
     let enclosures = element.elements().filter(|e| {
         is_atom(e)
             && e.name == "link"

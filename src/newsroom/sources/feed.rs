@@ -6,9 +6,9 @@ use super::{FeedError, atom, decode, json, rss, xml};
 use crate::base::text::clean_line;
 use crate::base::time::Timestamp;
 use crate::fetch::without_secrets;
-use crate::newsroom::LeadImage;
 use crate::newsroom::markup::{escape, plain_text};
 use crate::newsroom::sanitize::{nowhere, resolve, sanitize};
+use crate::newsroom::{Enclosure, LeadImage};
 
 /// A feed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -52,6 +52,8 @@ pub struct Entry {
     pub categories: Vec<String>,
     /// Pictures that stand for it, the best first.
     pub pictures: Vec<LeadImage>,
+    /// Files that belong to it, in its order.
+    pub enclosures: Vec<Enclosure>,
 }
 
 impl Entry {
@@ -70,6 +72,7 @@ impl Entry {
             authors: Vec::new(),
             categories: Vec::new(),
             pictures: Vec::new(),
+            enclosures: Vec::new(),
         }
     }
 

@@ -510,7 +510,9 @@ impl Job<'_> {
             updated_at: prepared.updated_at,
             origin: Some((source_id, prepared.key.clone(), prepared.hash.clone())),
         };
-        insert_whole(clock, tx, &article, &prepared.tags, "imported", self.now).await
+        let id = insert_whole(clock, tx, &article, &prepared.tags, "imported", self.now).await?;
+        store::replace_enclosures(tx, id, &prepared.enclosures).await?;
+        Ok(id)
     }
 
     /// Takes over what changed at the origin: significant if title or text did, quiet otherwise; `None` if nothing that we keep did.
@@ -523,7 +525,12 @@ impl Job<'_> {
         let mut after = before.clone();
         after.text = prepared.text.clone();
         after.canonical_url.clone_from(&prepared.canonical_url);
-        if after.text == before.text && after.canonical_url == before.canonical_url {
+        let has_other_files =
+            store::replace_enclosures(tx, before.id, &prepared.enclosures).await?;
+        if after.text == before.text
+            && after.canonical_url == before.canonical_url
+            && !has_other_files
+        {
             store::update_origin_hash(tx, before.id, &prepared.hash).await?;
             return Ok(None);
         }

@@ -8,7 +8,7 @@ use super::date::parse_date;
 use super::feed::{Entry, Feed, base_of, html_of_text, person, web};
 use super::rss::bare;
 use crate::base::text::clean_line;
-use crate::newsroom::LeadImage;
+use crate::newsroom::{Enclosure, LeadImage};
 
 fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
     value
@@ -107,6 +107,18 @@ fn read_item(item: &Value, base: &Url, feed_authors: &[String]) -> Entry {
         })
     });
     entry.pictures = named.chain(attached).collect();
+    entry.enclosures = list(item, "attachments")
+        .iter()
+        .filter_map(|a| {
+            let number = |key: &str| a.get(key).and_then(Value::as_f64).map(|n| n as i64);
+            Enclosure::new(
+                web(text(a, "url")?, base)?,
+                text(a, "mime_type"),
+                number("size_in_bytes"),
+                number("duration_in_seconds"),
+            )
+        })
+        .collect();
     entry
 }
 

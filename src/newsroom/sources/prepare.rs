@@ -8,6 +8,7 @@ use crate::base::language::Language;
 use crate::base::text::{clean, clean_line, cut_at_word, letters};
 use crate::base::time::Timestamp;
 use crate::base::token::hex;
+use crate::newsroom::enclosure::MAX_ENCLOSURES;
 use crate::newsroom::markup::{Piece, escape, pieces, plain_text, push_start};
 use crate::newsroom::sanitize::{SANITIZER, sanitize};
 use crate::newsroom::store::Text;
@@ -15,7 +16,7 @@ use crate::newsroom::text::{
     MAX_BODY, MAX_NAME, MAX_TAGS, MAX_TITLE, SUMMARY, check_lead, has_content, has_letters,
     summarise,
 };
-use crate::newsroom::{BodyFormat, LeadImage};
+use crate::newsroom::{BodyFormat, Enclosure, LeadImage};
 
 /// Letters in a title that is made of an entry's first words.
 const FIRST_WORDS: usize = 70;
@@ -29,7 +30,7 @@ pub struct Prepared {
     pub key: String,
     /// Its id as a feed id of ours, where Atom would allow it (RFC 4287 section 4.2.6: an absolute IRI).
     pub guid: Option<String>,
-    /// Hash of what the origin says: title, summary, content, link.
+    /// Hash of what the origin says: title, summary, content, link, files.
     pub hash: String,
     /// Language.
     pub language: Language,
@@ -37,12 +38,16 @@ pub struct Prepared {
     pub text: Text,
     /// Tags.
     pub tags: Vec<String>,
+    /// Files that belong to it.
+    pub enclosures: Vec<Enclosure>,
     /// Its page at the origin.
     pub canonical_url: Option<String>,
     /// When it became public there; never in the future.
     pub released_at: Timestamp,
     /// When it last changed there, if that is later.
     pub updated_at: Option<Timestamp>,
+    /// Whether the origin said when.
+    pub has_date: bool,
 }
 
 /// What decides about the language of an entry.
@@ -80,6 +85,7 @@ pub fn prepare_all(
             }),
         }
     }
+    spread(&mut out, now);
     out.sort_by_key(|prepared| prepared.released_at);
     let mut kept: Vec<Prepared> = Vec::with_capacity(out.len());
     let mut keys = std::collections::HashSet::new();
@@ -103,6 +109,14 @@ pub fn prepare_all(
         kept.push(prepared);
     }
     (kept, skipped)
+}
+
+/// Entries without a date are a second apart in the feed's order, the newest now: readers that sort by dates keep the order.
+fn spread(oldest_first: &mut [Prepared], now: Timestamp) {
+    let dateless = oldest_first.iter_mut().rev().filter(|p| !p.has_date);
+    for (i, prepared) in (0_i64..).zip(dateless) {
+        prepared.released_at = now.plus_secs(-i);
+    }
 }
 
 fn name(entry: &Entry) -> String {
@@ -174,6 +188,12 @@ fn prepare(
         byline: Some(byline).filter(|b| !b.is_empty()),
         title,
     };
+    let mut enclosures: Vec<Enclosure> = Vec::new();
+    for one in &entry.enclosures {
+        if enclosures.len() < MAX_ENCLOSURES && !enclosures.iter().any(|e| e.url == one.url) {
+            enclosures.push(one.clone());
+        }
+    }
     Ok(Prepared {
         key: key(entry),
         guid: entry
@@ -181,14 +201,26 @@ fn prepare(
             .as_deref()
             .filter(|id| is_iri(id))
             .map(str::to_owned),
-        hash: hash(&[&entry.title, &entry.summary, &entry.content, &entry.link]),
+        hash: hash_of(entry, &enclosures),
         language,
         tags: tags(entry),
+        enclosures,
         canonical_url: entry.link.clone(),
         released_at,
         updated_at: updated.filter(|at| *at > released_at),
+        has_date: published.or(updated).is_some(),
         text,
     })
+}
+
+/// Without files the hash is what it was before files were kept, so that an old archive does not look changed.
+fn hash_of(entry: &Entry, enclosures: &[Enclosure]) -> String {
+    let files = (!enclosures.is_empty()).then(|| format!("{enclosures:?}"));
+    let said = [&entry.title, &entry.summary, &entry.content, &entry.link];
+    match &files {
+        None => hash(&said),
+        Some(_) => hash(&[said[0], said[1], said[2], said[3], &files]),
+    }
 }
 
 /// Its title, else its first words, else its address, else what the feed is called.
@@ -406,6 +438,38 @@ mod tests {
             summary: Some(body.to_owned()),
             ..Entry::new(Url::parse("https://origin.example/a/b").unwrap())
         }
+    }
+
+    #[test]
+    fn entries_without_dates_keep_their_order() {
+        let now = Timestamp::from_millis(1_000_000_000);
+        let feed = Feed {
+            entries: ["c", "b", "a"]
+                .map(|id| Entry {
+                    id: Some(id.to_owned()),
+                    ..entry(Some(id), "<p>Слова</p>")
+                })
+                .into(),
+            ..Feed::default()
+        };
+        let languages = Languages {
+            flag: None,
+            ours: &[],
+        };
+        let (made, skipped) = prepare_all(&feed, &languages, now);
+        assert_eq!(skipped, []);
+        let made: Vec<(&str, Timestamp)> = made
+            .iter()
+            .map(|p| (p.text.title.as_str(), p.released_at))
+            .collect();
+        assert_eq!(
+            made,
+            [
+                ("a", now.plus_secs(-2)),
+                ("b", now.plus_secs(-1)),
+                ("c", now)
+            ]
+        );
     }
 
     fn one(entry: Entry, feed_language: Option<&str>) -> Prepared {

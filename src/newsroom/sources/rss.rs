@@ -6,7 +6,8 @@ use url::Url;
 use super::date::parse_date;
 use super::feed::{Entry, Feed, base_of, line_of_html, person, web};
 use super::xml::Element;
-use crate::newsroom::LeadImage;
+use crate::newsroom::enclosure::parse_duration;
+use crate::newsroom::{Enclosure, LeadImage};
 
 /// What an element is, whatever prefix it was given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -197,9 +198,47 @@ fn read_item(item: &Element, base: &Url, was_based: bool) -> Entry {
         .filter_map(|raw| line_of_html(&raw))
         .collect();
     entry.pictures = pictures(item, &base);
+    let duration = text(item, Room::Itunes, "duration").and_then(|d| parse_duration(&d));
+    entry.enclosures = item
+        .elements()
+        .filter(|e| room(e) == Room::Core && e.name.eq_ignore_ascii_case("enclosure"))
+        .filter_map(|e| {
+            Enclosure::new(
+                web(e.attribute("url")?, &base)?,
+                e.attribute("type"),
+                e.attribute("length").and_then(|n| n.trim().parse().ok()),
+                duration,
+            )
+        })
+        .collect();
+    entry.enclosures.extend(linked(item, &base));
     entry.id = id;
     entry.link = link;
     entry
+}
+
+/// The files that Atom links name.
+pub fn linked(element: &Element, base: &Url) -> Vec<Enclosure> {
+    element
+        .elements()
+        .filter(|e| {
+            (e.namespace.is_empty() || room(e) == Room::Atom)
+                && e.name == "link"
+                && e.attribute("rel") == Some("enclosure")
+        })
+        .filter_map(|e| {
+            let base = e
+                .attribute("xml:base")
+                .and_then(|b| base.join(b).ok())
+                .unwrap_or_else(|| base.clone());
+            Enclosure::new(
+                web(e.attribute("href")?, &base)?,
+                e.attribute("type"),
+                e.attribute("length").and_then(|n| n.trim().parse().ok()),
+                None,
+            )
+        })
+        .collect()
 }
 
 /// The pictures of an item, the best first: Media RSS (the widest), its thumbnail, an enclosure, iTunes, and the words that some

@@ -69,6 +69,18 @@ pub async fn append_log(tx: &mut Tx, entries: &[NewEntry], now: Timestamp) -> Re
     })
 }
 
+/// When a text of the story, or the name of the section, last changed in public.
+pub async fn find_last_change(
+    db: &Db,
+    story_id: i64,
+    section_id: Option<i64>,
+) -> Result<Option<Timestamp>> {
+    on_db!(db, c => sqlx::query_scalar(
+        "SELECT MAX(at) FROM (SELECT l.at FROM article a JOIN release_log l ON l.article_id = a.id WHERE a.story_id = $1 \
+         UNION ALL SELECT at FROM release_log WHERE section_id = $2) AS changes")
+        .bind(story_id).bind(section_id).fetch_one(c).await)
+}
+
 /// The head of the release log.
 pub async fn get_head(db: &Db) -> Result<i64> {
     on_db!(db, c => sqlx::query_scalar("SELECT no FROM log_head WHERE id = 1").fetch_one(c).await)

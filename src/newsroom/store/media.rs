@@ -53,6 +53,24 @@ pub async fn find_media(db: &Db, uid: &str) -> Result<Option<(String, Vec<u8>)>>
         .bind(uid).fetch_optional(c).await)
 }
 
+/// What is kept under that uid: media type and size in bytes.
+pub async fn find_media_head(db: &Db, uid: &str) -> Result<Option<(String, i64)>> {
+    on_db!(db, c => sqlx::query_as("SELECT type, bytes FROM media WHERE uid = $1")
+        .bind(uid).fetch_optional(c).await)
+}
+
+/// `length` bytes of it, from `start` on, counted from 0.
+pub async fn find_media_part(
+    db: &Db,
+    uid: &str,
+    start: i64,
+    length: i64,
+) -> Result<Option<Vec<u8>>> {
+    on_db!(db, c => sqlx::query_scalar(
+        "SELECT substr(body, CAST($2 AS INTEGER), CAST($3 AS INTEGER)) FROM media WHERE uid = $1")
+        .bind(uid).bind(start + 1).bind(length).fetch_optional(c).await)
+}
+
 /// Keeps a picture, unless it is there already.
 pub async fn insert_media(
     tx: &mut Tx,

@@ -1,8 +1,9 @@
 //! The newsroom's only SQL: `read` (articles as they are shown), `feeds` (what feeds ask beyond them), `taxonomy`, `log` (the release log and its head), `write`
-//! (articles as they change), `neighbours`, `sources`, `media`.
+//! (articles as they change), `enclosures`, `neighbours`, `sources`, `media`.
 //!
 //! Lists of text are sorted here and not by the engines, whose collations differ.
 
+mod enclosures;
 mod feeds;
 mod log;
 mod media;
@@ -12,13 +13,15 @@ mod sources;
 mod taxonomy;
 mod write;
 
+pub(super) use enclosures::replace_enclosures;
 pub use feeds::{find_last_withdrawal, list_known_languages, list_known_tags};
 pub(super) use log::{NewEntry, Subject, append_log};
 pub use log::{
-    get_head, get_head_in, is_anything_scheduled, list_log, list_releases, lock_live_articles,
+    find_last_change, get_head, get_head_in, is_anything_scheduled, list_log, list_releases,
+    lock_live_articles,
 };
 pub(super) use media::insert_media;
-pub use media::{add_views, find_media, list_views};
+pub use media::{add_views, find_media, find_media_head, find_media_part, list_views};
 pub use neighbours::find_neighbours;
 pub use read::{
     Filter, count_public, find_article_by_slug, find_article_by_uid, list_articles, list_public,

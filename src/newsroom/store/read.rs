@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use sqlx::{FromRow, QueryBuilder};
 
 use super::CHUNK;
+use super::enclosures::list_enclosures;
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::config::Names;
@@ -104,6 +105,7 @@ impl From<Row> for Article {
             updated_at: row.updated_at,
             edited_at: row.edited_at,
             tags: Vec::new(),
+            enclosures: Vec::new(),
         }
     }
 }
@@ -211,6 +213,7 @@ pub async fn list_recent(db: &Db, language: Option<&Language>, limit: i64) -> Re
     with_tags(db, rows).await
 }
 
+/// Articles with what other tables hold of them: tags and files.
 async fn with_tags(db: &Db, rows: Vec<Row>) -> Result<Vec<Article>> {
     let mut articles: Vec<Article> = rows.into_iter().map(Article::from).collect();
     let ids: Vec<i64> = articles.iter().map(|a| a.id).collect();
@@ -233,7 +236,9 @@ async fn with_tags(db: &Db, rows: Vec<Row>) -> Result<Vec<Article>> {
                 .push(Tag { id, slug, names });
         }
     }
+    let mut enclosures = list_enclosures(db, &ids).await?;
     for article in &mut articles {
+        article.enclosures = enclosures.remove(&article.id).unwrap_or_default();
         article.tags = tags.remove(&article.id).unwrap_or_default();
         article.tags.sort_by(|a, b| a.slug.cmp(&b.slug));
     }

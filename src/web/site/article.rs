@@ -10,8 +10,8 @@ use super::{all_languages, check_slug, known_language, other_news, redirect};
 use crate::base::language::Language;
 use crate::base::text::cut_at_word;
 use crate::newsroom::store;
-use crate::newsroom::{Article, ArticleState, Translation};
-use crate::syndication::Topic;
+use crate::newsroom::{Article, ArticleState, Enclosure, Translation};
+use crate::syndication::{Topic, entry};
 use crate::theme::{Arg, dates};
 use crate::web::WebState;
 use crate::web::error::WebError;
@@ -37,7 +37,10 @@ struct ArticlePage {
     updated_iso: String,
     views: Option<i64>,
     translations: Vec<TranslationLink>,
+    /// Address of the story as an Atom document.
+    entry: String,
     lead: Option<Picture>,
+    files: Vec<FileLink>,
     body: String,
     byline: Option<String>,
     correction: Option<String>,
@@ -46,6 +49,35 @@ struct ArticlePage {
     other: Vec<StoryCard>,
     newer: Option<Neighbour>,
     older: Option<Neighbour>,
+}
+
+/// A file that belongs to the story.
+#[derive(Serialize)]
+struct FileLink {
+    href: String,
+    /// `audio` or `video` if the page plays it, else `file`.
+    kind: &'static str,
+    media_type: String,
+    name: String,
+}
+
+impl FileLink {
+    fn new(file: &Enclosure) -> Self {
+        // What is at `http:` the page may not play (`media-src`), only name.
+        let is_near = file.url.starts_with('/') || file.url.starts_with("https://");
+        let kind = match file.media_type.split('/').next() {
+            Some("audio") if is_near => "audio",
+            Some("video") if is_near => "video",
+            _ => "file",
+        };
+        let path = file.url.split(['?', '#']).next().unwrap_or(&file.url);
+        Self {
+            name: path.rsplit('/').next().unwrap_or(path).to_owned(),
+            href: file.url.clone(),
+            media_type: file.media_type.clone(),
+            kind,
+        }
+    }
 }
 
 /// The story in another language.
@@ -208,7 +240,9 @@ async fn story(state: &WebState, lang: &Language, article: &Article) -> Result<R
             updated_iso: article.significant_at().rfc3339(&zone),
             views,
             translations,
+            entry: entry::path(article),
             lead,
+            files: article.enclosures.iter().map(FileLink::new).collect(),
             body: with_reference(&article.body_html),
             byline: article
                 .byline

@@ -2,6 +2,7 @@
 
 pub mod article;
 mod card;
+mod entry;
 mod front;
 mod health;
 mod issue;
@@ -30,6 +31,7 @@ pub fn routes() -> Router<WebState> {
         .route("/{lang}/sections/{slug}", get(listing::section))
         .route("/{lang}/tags/{slug}", get(listing::tag))
         .route("/{lang}/news/{slug}", get(article::page))
+        .route("/{lang}/news/{slug}/entry.atom", get(entry::document))
         .route("/issues/{uid}", get(issue::page))
         .route("/robots.txt", get(health::robots))
         .route("/healthz", get(health::alive))
