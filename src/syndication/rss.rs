@@ -144,13 +144,10 @@ fn item(document: &Document, item: &Item) -> rss::Item {
             BTreeMap::from([("content".to_owned(), content)]),
         );
     }
-    let title = owned(item.title.as_str());
     rss::Item {
         link: owned(item.link.as_str()),
-        // The profile: an item's description is HTML. One of title and description must be there.
-        description: owned(&escape_html(item.summary.as_str()))
-            .or_else(|| title.is_none().then(|| escape_html(item.link.as_str()))),
-        title,
+        description: Some(escape_html(description(item))),
+        title: owned(item.title.as_str()),
         categories: item
             .categories
             .iter()
@@ -187,6 +184,16 @@ fn item(document: &Document, item: &Item) -> rss::Item {
         }),
         ..rss::Item::default()
     }
+}
+
+/// The profile wants a description in front of the whole text; where there is no summary, what the picture shows or the title
+/// stands for it.
+fn description(item: &Item) -> &str {
+    let alt = item.image.as_ref().map_or("", |image| image.alt.as_str());
+    [item.summary.as_str(), alt, item.title.as_str()]
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .unwrap_or(item.link.as_str())
 }
 
 /// An element of another vocabulary, for RSS and Atom alike: their crates have a type each for the same thing.

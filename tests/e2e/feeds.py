@@ -4,14 +4,16 @@ import json
 import subprocess
 import sys
 
-from house import ROOT, SHARED, House
+from house import ROOT, SHARED, House, free_port
 
 JUDGE = ROOT / "tests/peers/feeds/judge.py"
+sys.path.insert(0, str(JUDGE.parent))
+import hostile  # noqa: E402
 FILES = sorted((SHARED / "feeds").iterdir()) if SHARED.is_dir() else []
 
 
-def judge(house, *args):
-    done = subprocess.run([sys.executable, JUDGE, house.base, *args], capture_output=True, text=True, timeout=600)
+def judge(base, *args):
+    done = subprocess.run([sys.executable, JUDGE, base, *args], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     return done.stdout
 
@@ -29,16 +31,50 @@ def story_ten_real_feeds_come_in_and_every_feed_of_ours_holds():
         house.article("flood-en", "en", "Flood preparations have begun", "Preparations for the flood have begun.", "--story", story)
         etags = house.folder / "etags.json"
         service = house.serve()
-        print(judge(house, "--etags", str(etags)).strip().splitlines()[-1], flush=True)
+        print(judge(house.base, "--etags", str(etags)).strip().splitlines()[-1], flush=True)
         assert len(json.loads(etags.read_text())) >= 20
         house.stop(service)
         service = house.serve()
-        judge(house, "--same-etags", str(etags))
+        judge(house.base, "--same-etags", str(etags))
         # A language outside the newsroom's list keeps its tag, pages and feeds.
         status, _, body = house.get("/sk/")
         assert status == 200 and b'lang="sk"' in body
         status, headers, _ = house.get("/sk/feed.atom")
         assert status == 200 and headers["Content-Type"].startswith("application/atom+xml")
+        house.stop(service)
+
+
+def story_the_judge_of_events_sees_what_is_wrong():
+    done = subprocess.run([sys.executable, JUDGE.with_name("selftest.py")], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def story_the_demo_stories_hold():
+    """Our own stories in three languages, with pictures, corrections and translations."""
+    with House() as house:
+        port = free_port()
+        service = house.serve_demo(port)
+        print(judge(f"http://127.0.0.1:{port}").strip().splitlines()[-1], flush=True)
+        house.stop(service)
+
+
+def story_hostile_feeds_come_out_clean():
+    with House() as house:
+        for name, data in {**hostile.FEEDS, **hostile.REFUSED}.items():
+            (house.folder / name).write_bytes(data)
+        report = house.json("import", "feed", *hostile.FEEDS)
+        assert all(source["new"] for source in report["sources"]), report
+        before = len(house.json("article", "list", "--limit", "1000"))
+        for name in hostile.REFUSED:
+            said = house.run("import", "feed", name, expect=1)
+            assert name in said and any(word in said for word in ("do not belong", "does not belong", "zero bytes", "not JSON", "cut short")), said
+        assert len(house.json("article", "list", "--limit", "1000")) == before
+        for name, data, code, word in hostile.ARTICLES:
+            (house.folder / name).write_bytes(data)
+            said = house.run("article", "publish", name, expect=code)
+            assert word in said, said
+        service = house.serve()
+        print(judge(house.base, "--tags", "200").strip().splitlines()[-1], flush=True)
         house.stop(service)
 
 

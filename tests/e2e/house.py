@@ -117,6 +117,15 @@ class House:
             wait_for_port(port or self.port)
         return process
 
+    def serve_demo(self, port):
+        """`jarshy demo` in a folder of its own: our own stories in three languages."""
+        log = open(self.folder / "demo.log", "wb")
+        process = subprocess.Popen([BIN, "demo", "--dir", self.folder / "demo", "--listen", f"127.0.0.1:{port}"], cwd=self.folder,
+                                   stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        self.running.append(process)
+        wait_for_port(port, 120)
+        return process
+
     def stop(self, process, seconds=30):
         """SIGTERM: the service finishes and says goodbye with 0."""
         process.send_signal(signal.SIGTERM)

@@ -25,9 +25,40 @@ fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
         .map_or(&[], Vec::as_slice)
 }
 
+/// Programs that cut a text in the middle of an emoji write half of it, `\ud83d` alone (RFC 8259 section 8.2): it becomes the sign
+/// of a letter that was lost.
+fn mend_surrogates(json: &str) -> String {
+    let unit = |text: &str| {
+        let digits = text.strip_prefix("\\u")?.get(..4)?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let mut out = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let taken = match unit(rest) {
+            Some(0xd800..=0xdbff) if matches!(unit(&rest[6..]), Some(0xdc00..=0xdfff)) => 12,
+            Some(0xd800..=0xdfff) => {
+                out.push_str("\\ufffd");
+                rest = &rest[6..];
+                continue;
+            }
+            // An escape of two signs: the second is not looked at again.
+            _ => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
+        };
+        out.push_str(&rest[..taken]);
+        rest = &rest[taken..];
+    }
+    out.push_str(rest);
+    out
+}
+
 /// Reads a JSON Feed.
 pub fn read(json: &str, at: Option<&Url>) -> Result<Feed, FeedError> {
-    let root: Value = serde_json::from_str(json).map_err(|error| {
+    let parsed = serde_json::from_str(json)
+        .or_else(|error| serde_json::from_str(&mend_surrogates(json)).map_err(|_| error));
+    let root: Value = parsed.map_err(|error| {
         if error.is_eof() {
             FeedError::CutShort {
                 line: error.line(),
@@ -128,4 +159,28 @@ fn authors(value: &Value) -> Vec<String> {
         .filter_map(|author| text(author, "name"))
         .filter_map(person)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_an_emoji_is_a_lost_letter() {
+        for (given, mended) in [
+            (r#""a\ud83db""#, r#""a\ufffdb""#),
+            (r#""\ud83d\ude00""#, r#""\ud83d\ude00""#),
+            (r#""\ude00\ud83d""#, r#""\ufffd\ufffd""#),
+            (r#""\ud83d\ud83d\ude00""#, r#""\ufffd\ud83d\ude00""#),
+            (r#""\\ud83d""#, r#""\\ud83d""#),
+            (r#""\u0430\"""#, r#""\u0430\"""#),
+            ("\"\\", "\"\\"),
+            ("\\ұ", "\\ұ"),
+        ] {
+            assert_eq!(mend_surrogates(given), mended);
+        }
+        let feed = r#"{"version":"https://jsonfeed.org/version/1.1","title":"x","items":[{"id":"1","title":"Жол \ud83d"}]}"#;
+        let feed = read(feed, None).unwrap();
+        assert_eq!(feed.entries[0].title.as_deref(), Some("Жол \u{fffd}"));
+    }
 }
