@@ -124,7 +124,11 @@ const TABLES: &[(&str, u8, &[&str])] = &[
             "consent",
         ],
     ),
-    ("syndication", 2, &["shelf", "websub_subscription"]),
+    (
+        "syndication",
+        2,
+        &["shelf", "websub_subscription", "websub_request"],
+    ),
     (
         "staff",
         2,

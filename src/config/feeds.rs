@@ -69,21 +69,26 @@ impl Default for Fetch {
 
 impl Fetch {
     pub(super) fn check(&self) -> Result<(), Finding> {
-        for network in &self.allow_networks {
-            let good = network.split_once('/').is_some_and(|(ip, bits)| {
-                ip.parse::<std::net::IpAddr>().is_ok_and(|ip| {
-                    bits.parse::<u8>()
-                        .is_ok_and(|b| b <= if ip.is_ipv4() { 32 } else { 128 })
-                })
-            });
-            if !good {
-                return Err(Finding::new(
-                    "fetch.allow_networks",
-                    format!("{network:?} is not a network"),
-                    "Write it like 10.1.0.0/16",
-                ));
-            }
-        }
-        Ok(())
+        check_networks("fetch.allow_networks", &self.allow_networks)
     }
+}
+
+/// Whether each is a network like `10.1.0.0/16`.
+pub(super) fn check_networks(key: &str, networks: &[String]) -> Result<(), Finding> {
+    for network in networks {
+        let good = network.split_once('/').is_some_and(|(ip, bits)| {
+            ip.parse::<std::net::IpAddr>().is_ok_and(|ip| {
+                bits.parse::<u8>()
+                    .is_ok_and(|b| b <= if ip.is_ipv4() { 32 } else { 128 })
+            })
+        });
+        if !good {
+            return Err(Finding::new(
+                key,
+                format!("{network:?} is not a network"),
+                "Write it like 10.1.0.0/16",
+            ));
+        }
+    }
+    Ok(())
 }

@@ -125,6 +125,7 @@ fn finish(config: &mut Config, folder: &Path) -> Result<(), Finding> {
     super::newsroom::check_sections(&config.sections, &config.newsroom)?;
     super::newsroom::check_newsletters(&config.newsletters, &config.sections)?;
     config.feeds.check()?;
+    config.websub.check()?;
     config.mail.finish(folder)?;
     config.delivery.check()?;
     config.fetch.check()?;

@@ -9,6 +9,7 @@ mod load;
 mod newsroom;
 mod secrets;
 mod server;
+mod websub;
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,7 @@ pub(crate) use newsroom::parse_hour;
 pub use newsroom::{Names, Newsletter, Newsroom, Operator, Section};
 pub use secrets::Secrets;
 pub use server::{Database, Server, Theme};
+pub use websub::Websub;
 
 /// All settings of one newsroom.
 #[derive(Clone, Debug, Deserialize)]
@@ -45,6 +47,9 @@ pub struct Config {
     /// Feeds.
     #[serde(default)]
     pub feeds: Feeds,
+    /// WebSub: the hub and the hubs that are told.
+    #[serde(default)]
+    pub websub: Websub,
     /// The relay.
     #[serde(default)]
     pub mail: Mail,

@@ -4,9 +4,11 @@
 //! networks that the settings open), checked for literal IPs, for every name at the moment it is resolved, and again at every
 //! redirect; no proxy from the environment; a cap on time and on what is read after decompression.
 
+mod call;
 mod guard;
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use reqwest::header::{
 };
 use url::{Host, Url};
 
+pub use call::{Answer, Caller};
 pub use guard::Guard;
 
 /// Redirects that are followed, at most.
@@ -119,23 +122,51 @@ pub struct Fetcher {
     limits: Limits,
 }
 
+/// How a name becomes addresses.
+type Names = Arc<dyn Fn(String) -> Found + Send + Sync>;
+type Found = Pin<Box<dyn Future<Output = std::io::Result<Vec<SocketAddr>>> + Send>>;
+
+/// The system's resolver.
+fn names_of_the_system() -> Names {
+    Arc::new(|name| {
+        Box::pin(async move {
+            tokio::net::lookup_host((name.as_str(), 0))
+                .await
+                .map(Iterator::collect)
+        })
+    })
+}
+
 /// Resolves names and leaves out what may not be reached; names are checked at the moment of use, so a name that changes its
 /// address between a check and the connection gains nothing.
 #[derive(Clone)]
-struct GuardedResolver(Arc<Guard>);
+struct GuardedResolver {
+    guard: Arc<Guard>,
+    names: Names,
+    /// Whether one address that may not be reached closes the whole name.
+    needs_all: bool,
+}
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let guard = self.0.clone();
+        let Self {
+            guard,
+            names,
+            needs_all,
+        } = self.clone();
         Box::pin(async move {
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found = names(name.as_str().to_owned()).await?;
             let open: Vec<SocketAddr> = found
                 .iter()
                 .copied()
                 .filter(|addr| guard.allows(addr.ip()))
                 .collect();
-            if open.is_empty() && !found.is_empty() {
+            let is_closed = if needs_all {
+                open.len() < found.len()
+            } else {
+                open.is_empty() && !found.is_empty()
+            };
+            if is_closed {
                 return Err(Box::new(Closed) as Box<dyn std::error::Error + Send + Sync>);
             }
             Ok(Box::new(open.into_iter()) as Addrs)
@@ -156,7 +187,11 @@ impl Fetcher {
             .no_proxy()
             .referer(false)
             .connect_timeout(limits.timeout.min(Duration::from_secs(10)))
-            .dns_resolver(GuardedResolver(Arc::new(limits.guard.clone())))
+            .dns_resolver(GuardedResolver {
+                guard: Arc::new(limits.guard.clone()),
+                names: names_of_the_system(),
+                needs_all: false,
+            })
             .build()
             .map_err(|error| FetchError::Client(error.to_string()))?;
         Ok(Self { client, limits })
@@ -177,7 +212,7 @@ impl Fetcher {
     async fn follow(&self, start: &Url, known: &Validators) -> Result<Fetched, FetchError> {
         let mut url = start.clone();
         for _ in 0..=MAX_HOPS {
-            self.check(&url)?;
+            check(&url, &self.limits.guard)?;
             let mut request = self.client.get(url.clone()).header(
                 ACCEPT,
                 "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.8",
@@ -239,23 +274,23 @@ impl Fetcher {
         }
         Err(FetchError::TooManyRedirects(shown(start)))
     }
+}
 
-    /// What must hold before a connection is even tried: a literal address never reaches the resolver.
-    fn check(&self, url: &Url) -> Result<(), FetchError> {
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(FetchError::Scheme(shown(url)));
-        }
-        let ip: IpAddr = match url.host() {
-            Some(Host::Ipv4(ip)) => ip.into(),
-            Some(Host::Ipv6(ip)) => ip.into(),
-            Some(Host::Domain(_)) => return Ok(()),
-            None => return Err(FetchError::Scheme(shown(url))),
-        };
-        if self.limits.guard.allows(ip) {
-            Ok(())
-        } else {
-            Err(FetchError::NotPublic(shown(url)))
-        }
+/// What must hold before a connection is even tried: a literal address never reaches the resolver.
+fn check(url: &Url, guard: &Guard) -> Result<(), FetchError> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(FetchError::Scheme(shown(url)));
+    }
+    let ip: IpAddr = match url.host() {
+        Some(Host::Ipv4(ip)) => ip.into(),
+        Some(Host::Ipv6(ip)) => ip.into(),
+        Some(Host::Domain(_)) => return Ok(()),
+        None => return Err(FetchError::Scheme(shown(url))),
+    };
+    if guard.allows(ip) {
+        Ok(())
+    } else {
+        Err(FetchError::NotPublic(shown(url)))
     }
 }
 

@@ -1,5 +1,6 @@
-//! What long-running work stands on: the [`Core`] every use case is handed, the worker registry, cursors and meta.
+//! What long-running work stands on: the [`Core`] every use case is handed, the worker registry, jobs, cursors and meta.
 
+pub mod job;
 pub mod store;
 
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub struct Bells {
     pub released: Notify,
     /// A delivery became due.
     pub queued: Notify,
+    /// A job became due.
+    pub jobs: Notify,
 }
 
 impl Core {

@@ -1,5 +1,6 @@
-//! SQL of workers, cursors and meta.
+//! SQL of workers, jobs, cursors and meta.
 
+use super::job::{Claimed, NewJob, Settled};
 use crate::base::time::Timestamp;
 use crate::db::{Db, Result, Tx};
 use crate::{on_db, on_tx};
@@ -83,4 +84,68 @@ pub async fn set_meta(tx: &mut Tx, key: &str, value: &str) -> Result<()> {
     on_tx!(tx, c => sqlx::query(
         "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
         .bind(key).bind(value).execute(c).await.map(|_| ()))
+}
+
+/// Puts a job down. One of that name that still waits stays as it is and keeps its hour: it does the newest work when it runs.
+pub async fn put_job(tx: &mut Tx, job: &NewJob<'_>) -> Result<()> {
+    on_tx!(tx, c => sqlx::query(
+        "INSERT INTO job (kind, key, lane, payload, run_at) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (kind, key) DO UPDATE SET payload = excluded.payload, lane = excluded.lane, version = job.version + 1")
+        .bind(job.kind).bind(job.key).bind(job.lane).bind(job.payload).bind(job.run_at).execute(c).await.map(|_| ()))
+}
+
+const CLAIM_JOBS_SQLITE: &str = "UPDATE job SET lease = lease + 1, leased_until = $2, attempts = attempts + 1 WHERE id IN ( \
+     SELECT id FROM (SELECT id, run_at, leased_until, ROW_NUMBER() OVER ( \
+     PARTITION BY kind, lane ORDER BY CASE WHEN leased_until > $1 THEN 0 ELSE 1 END, run_at, id) AS place \
+     FROM job WHERE kind LIKE $3 || '%' AND (run_at <= $1 OR leased_until > $1)) AS open \
+     WHERE place <= $4 AND run_at <= $1 AND (leased_until IS NULL OR leased_until <= $1) ORDER BY run_at, id LIMIT $5) \
+     RETURNING id, kind, key, payload, attempts, version, lease";
+/// SKIP LOCKED: instances that claim at the same time take different jobs. A window function forbids it in one level.
+const CLAIM_JOBS_POSTGRES: &str = "UPDATE job SET lease = lease + 1, leased_until = $2, attempts = attempts + 1 WHERE id IN ( \
+     SELECT j.id FROM job j JOIN (SELECT id, ROW_NUMBER() OVER ( \
+     PARTITION BY kind, lane ORDER BY CASE WHEN leased_until > $1 THEN 0 ELSE 1 END, run_at, id) AS place \
+     FROM job WHERE kind LIKE $3 || '%' AND (run_at <= $1 OR leased_until > $1)) AS open ON open.id = j.id \
+     WHERE open.place <= $4 AND j.run_at <= $1 AND (j.leased_until IS NULL OR j.leased_until <= $1) \
+     ORDER BY j.run_at, j.id LIMIT $5 FOR UPDATE OF j SKIP LOCKED) \
+     RETURNING id, kind, key, payload, attempts, version, lease";
+
+/// Claims at most `most` due jobs whose kind begins with `prefix`, and so many of one kind and lane that with those in work there
+/// are at most `per_lane`. The claims hold until `until`.
+pub async fn claim_jobs(
+    tx: &mut Tx,
+    prefix: &str,
+    now: Timestamp,
+    until: Timestamp,
+    per_lane: i64,
+    most: i64,
+) -> Result<Vec<Claimed>> {
+    let sql = tx.choose(CLAIM_JOBS_SQLITE, CLAIM_JOBS_POSTGRES);
+    on_tx!(tx, c => sqlx::query_as(sql)
+        .bind(now).bind(until).bind(prefix).bind(per_lane).bind(most).fetch_all(c).await)
+}
+
+/// Says what becomes of a claimed job; false if the claim had run out and another has the job now.
+pub async fn settle_job(
+    tx: &mut Tx,
+    job: &Claimed,
+    settled: Settled,
+    now: Timestamp,
+) -> Result<bool> {
+    if settled == Settled::Over {
+        let is_gone = on_tx!(tx, c => sqlx::query("DELETE FROM job WHERE id = $1 AND lease = $2 AND version = $3")
+            .bind(job.id).bind(job.lease).bind(job.version).execute(&mut *c).await
+            .map(|done| done.rows_affected() == 1))?;
+        if is_gone {
+            return Ok(true);
+        }
+    }
+    // A wish that came meanwhile starts with all its attempts.
+    let (run_at, attempts) = match settled {
+        Settled::Over => (now, 0),
+        Settled::Again(at) => (at, job.attempts),
+    };
+    on_tx!(tx, c => sqlx::query(
+        "UPDATE job SET leased_until = NULL, run_at = $3, attempts = $4 WHERE id = $1 AND lease = $2")
+        .bind(job.id).bind(job.lease).bind(run_at).bind(attempts).execute(&mut *c).await
+        .map(|done| done.rows_affected() == 1))
 }
