@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::scheduler::Scheduler;
 use crate::syndication::shelf::Shelf;
+use crate::syndication::websub;
 use crate::theme::Theme;
 use crate::web::{self, ViewCounter, WebState};
 use crate::work::Core;
@@ -76,6 +77,7 @@ impl App {
             views,
             ..
         } = self.state.clone();
+        let hub = role.works().then(|| websub::Hub::new(&core)).transpose()?;
         let tracker = TaskTracker::new();
         // The first part that fails takes the others down with it, and the process ends with its error: a supervisor that
         // restarts on failure must see one.
@@ -107,6 +109,10 @@ impl App {
                     fail("delivery", error.into());
                 }
             });
+        }
+        if let Some(hub) = hub {
+            let stopped = stop.clone();
+            tracker.spawn(async move { hub.run(&stopped).await });
         }
         let scheduler =
             Scheduler::start(core.clone(), theme, Arc::clone(&views), role.works()).await?;

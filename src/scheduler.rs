@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::task::TaskTracker;
 
+use crate::syndication::websub;
 use crate::theme::Theme;
 use crate::web::ViewCounter;
 use crate::work::Core;
@@ -127,6 +128,9 @@ impl Beat {
             }
             if let Err(error) = audience::prune_unconfirmed(&core).await {
                 tracing::error!(%error, "unconfirmed addresses could not be pruned");
+            }
+            if let Err(error) = websub::prune(&core).await {
+                tracing::error!(%error, "old WebSub leases could not be pruned");
             }
         });
     }

@@ -77,6 +77,13 @@ pub enum FetchError {
     },
 }
 
+impl FetchError {
+    /// Whether the address itself is refused, so that trying again is of no use.
+    pub const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Scheme(_) | Self::NotPublic(_))
+    }
+}
+
 /// What the last answer left, to ask whether anything changed (RFC 9110 section 13).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Validators {

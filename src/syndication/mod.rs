@@ -25,6 +25,7 @@ pub mod render;
 pub mod rss;
 pub mod shelf;
 pub mod store;
+pub mod websub;
 
 pub use catalogue::Catalogue;
 pub use discovery::{FeedLink, Topic, discovery};

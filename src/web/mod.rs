@@ -16,6 +16,7 @@ pub mod shell;
 pub mod site;
 pub mod subscribe;
 pub mod views;
+pub mod websub;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +64,7 @@ const BODY_LIMIT: usize = 64 * 1024;
 pub fn router(state: WebState) -> Router {
     let mut all = Router::new()
         .merge(feeds::routes())
+        .merge(websub::routes())
         .merge(site::routes())
         .merge(subscribe::routes())
         .merge(assets::routes())

@@ -124,6 +124,13 @@ pub async fn claim_jobs(
         .bind(now).bind(until).bind(prefix).bind(per_lane).bind(most).fetch_all(c).await)
 }
 
+/// Whether there is anything to claim.
+pub async fn has_due_jobs(db: &Db, prefix: &str, now: Timestamp) -> Result<bool> {
+    on_db!(db, c => sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM job WHERE run_at <= $2 AND kind LIKE $1 || '%' AND (leased_until IS NULL OR leased_until <= $2))")
+        .bind(prefix).bind(now).fetch_one(c).await)
+}
+
 /// Says what becomes of a claimed job; false if the claim had run out and another has the job now.
 pub async fn settle_job(
     tx: &mut Tx,
