@@ -29,6 +29,7 @@ use super::hubs::hubs;
 use super::opml;
 use super::render::{Body, Rendered, render, stem};
 use super::store::{self, Row};
+use super::websub;
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::db::is_retryable;
@@ -584,15 +585,32 @@ impl Shelf {
             .clone()
     }
 
-    /// Builds what changed and was asked for lately.
+    /// Builds what changed and was asked for lately, or is waited for by somebody who does not ask (WebSub).
     async fn build_ahead(&self) {
         let Some(state) = self.state.load_full() else {
             return;
         };
+        // Readers of an outside hub are known to nobody but the hub, so every feed that ever was counts as waited for.
+        let has_hubs = !self.core.config.websub.hubs.is_empty();
+        let waited_for: HashSet<Scope> =
+            match websub::topics::follow(&self.core, &state.catalogue).await {
+                Ok(scopes) => scopes.into_iter().collect(),
+                Err(error) => {
+                    tracing::warn!(%error, "the subscribed feeds could not be read");
+                    HashSet::new()
+                }
+            };
+        for scope in &waited_for {
+            self.slot(scope);
+        }
         let since = self.core.clock.now().plus_secs(-WARM_SECS).as_millis();
         let slots: Vec<Arc<Slot>> = read(&self.slots)
             .values()
-            .filter(|slot| slot.asked_at.load(Ordering::Relaxed) >= since)
+            .filter(|slot| {
+                has_hubs
+                    || slot.asked_at.load(Ordering::Relaxed) >= since
+                    || waited_for.contains(&slot.scope)
+            })
             .cloned()
             .collect();
         for slot in slots {
@@ -731,6 +749,7 @@ impl Shelf {
         build: i64,
         rendered: &[Rendered],
     ) -> crate::db::Result<Vec<(Format, Row)>> {
+        let (websub_settings, now) = (&self.core.config.websub, self.core.clock.now());
         let mut tx = self.core.db.begin().await?;
         let mut rows = Vec::with_capacity(rendered.len());
         for finished in rendered {
@@ -743,12 +762,16 @@ impl Shelf {
                 log_no,
                 build,
                 etag: finished.stem.clone(),
-                last_modified: self.core.clock.now().floor_to_secs(),
+                last_modified: now.floor_to_secs(),
             };
-            let row = store::put(&mut tx, &row, &finished.body.identity).await?;
+            let (row, is_change) = store::replace(&mut tx, &row, &finished.body.identity).await?;
+            if is_change {
+                websub::store::topic_changed(&mut tx, websub_settings, &row.feed_key, now).await?;
+            }
             rows.push((finished.format, row));
         }
         tx.commit().await?;
+        self.core.bells.jobs.notify_one();
         Ok(rows)
     }
 }

@@ -56,13 +56,20 @@ pub async fn find_body(db: &Db, feed_key: &str) -> Result<Option<(Row, Vec<u8>)>
 ///
 /// Equal bytes keep their validators and only learn the later number, so that an older build cannot replace them afterwards.
 pub async fn put(tx: &mut Tx, row: &Row, body: &[u8]) -> Result<Row> {
+    Ok(replace(tx, row, body).await?.0)
+}
+
+/// The same; and whether ours took the place of other bytes, which happens once for each change, whoever builds it.
+pub async fn replace(tx: &mut Tx, row: &Row, body: &[u8]) -> Result<(Row, bool)> {
+    let stood: bool = on_tx!(tx, c => sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM shelf WHERE feed_key = $1)").bind(&row.feed_key).fetch_one(&mut *c).await)?;
     let is_same = on_tx!(tx, c => sqlx::query(
         "UPDATE shelf SET log_no = $2, build = $3 WHERE feed_key = $1 AND etag = $4 \
          AND (log_no < $2 OR (log_no = $2 AND build < $3))")
         .bind(&row.feed_key).bind(row.log_no).bind(row.build).bind(&row.etag).execute(&mut *c).await
         .map(|done| done.rows_affected() == 1))?;
-    if !is_same {
-        on_tx!(tx, c => sqlx::query(
+    let is_ours = !is_same
+        && on_tx!(tx, c => sqlx::query(
             "INSERT INTO shelf (feed_key, log_no, build, etag, last_modified, body) VALUES ($1, $2, $3, $4, $5, $6) \
              ON CONFLICT (feed_key) DO UPDATE SET log_no = excluded.log_no, build = excluded.build, etag = excluded.etag, \
              last_modified = CASE WHEN excluded.last_modified > shelf.last_modified THEN excluded.last_modified \
@@ -70,9 +77,9 @@ pub async fn put(tx: &mut Tx, row: &Row, body: &[u8]) -> Result<Row> {
              WHERE shelf.etag <> excluded.etag AND (shelf.log_no < excluded.log_no \
              OR (shelf.log_no = excluded.log_no AND shelf.build < excluded.build))")
             .bind(&row.feed_key).bind(row.log_no).bind(row.build).bind(&row.etag).bind(row.last_modified).bind(body)
-            .execute(&mut *c).await.map(|_| ()))?;
-    }
-    on_tx!(tx, c => sqlx::query_as(
+            .execute(&mut *c).await.map(|done| done.rows_affected() == 1))?;
+    let row = on_tx!(tx, c => sqlx::query_as(
         "SELECT feed_key, log_no, build, etag, last_modified FROM shelf WHERE feed_key = $1")
-        .bind(&row.feed_key).fetch_one(&mut *c).await)
+        .bind(&row.feed_key).fetch_one(&mut *c).await)?;
+    Ok((row, is_ours && stood))
 }

@@ -13,7 +13,7 @@ use axum::http::header::{
     ACCEPT_ENCODING, ACCEPT_LANGUAGE, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, RETRY_AFTER, VARY,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LINK, LOCATION, RETRY_AFTER, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
@@ -30,6 +30,7 @@ use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::syndication::directory::Entry;
 use crate::syndication::shelf::Head;
+use crate::syndication::websub::link_header;
 use crate::syndication::{Lookup, ShelfError, discovery};
 use crate::theme::dates;
 use coding::Coding;
@@ -125,14 +126,18 @@ async fn answer(
         Coding::Identity => body.identity.clone(),
         Coding::Gzip => body.gzip.clone(),
     };
-    Ok(whole(
+    let mut response = whole(
         &Validators::new(&head, coding),
         max_age,
         found.key.format.content_type(),
         coding,
         bytes,
         method,
-    ))
+    );
+    if let Ok(links) = HeaderValue::from_str(&link_header(&state.core.config, &found.key)) {
+        response.headers_mut().insert(LINK, links);
+    }
+    Ok(response)
 }
 
 /// The validators of one representation.

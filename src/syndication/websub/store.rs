@@ -173,10 +173,10 @@ pub async fn count_failure(tx: &mut Tx, id: i64) -> Result<i64> {
         .bind(id).fetch_optional(c).await.map(|failures: Option<i64>| failures.unwrap_or(0)))
 }
 
-/// The feeds that somebody subscribed to.
-pub async fn list_topics(db: &Db, now: Timestamp) -> Result<Vec<String>> {
-    on_db!(db, c => sqlx::query_scalar(
-        "SELECT DISTINCT topic FROM websub_subscription WHERE lease_until > $1 ORDER BY topic")
+/// The feeds that somebody subscribed to, and when the last of them was verified.
+pub async fn list_topics(db: &Db, now: Timestamp) -> Result<Vec<(String, Timestamp)>> {
+    on_db!(db, c => sqlx::query_as(
+        "SELECT topic, MAX(verified_at) FROM websub_subscription WHERE lease_until > $1 GROUP BY topic ORDER BY topic")
         .bind(now).fetch_all(c).await)
 }
 

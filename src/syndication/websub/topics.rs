@@ -6,15 +6,20 @@ use crate::db::Result;
 use crate::syndication::{Catalogue, FeedKey, Scope};
 use crate::work::Core;
 
+/// Seconds for which a subscription is not ended: another instance may know a new section a moment earlier.
+const YOUNG: i64 = 60;
+
 /// The scopes that somebody subscribed to. Who subscribed to a feed that is no more is told so, and the subscription ends.
 pub async fn follow(core: &Core, catalogue: &Catalogue) -> Result<Vec<Scope>> {
     if !core.config.websub.enabled {
         return Ok(Vec::new());
     }
     let mut scopes = Vec::new();
-    for topic in store::list_topics(&core.db, core.clock.now()).await? {
+    let now = core.clock.now();
+    for (topic, verified_at) in store::list_topics(&core.db, now).await? {
         match FeedKey::parse(&topic).filter(|key| catalogue.has(&key.scope)) {
             Some(key) => scopes.push(key.scope),
+            None if verified_at > now.plus_secs(-YOUNG) => {}
             None => end(core, &topic, "the feed is no more").await?,
         }
     }
