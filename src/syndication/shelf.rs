@@ -585,6 +585,13 @@ impl Shelf {
             .clone()
     }
 
+    /// One round of [`Shelf::follow`]: reads the log and builds what is waited for.
+    pub async fn catch_up(&self) -> Result<(), ShelfError> {
+        self.refresh().await?;
+        self.build_ahead().await;
+        Ok(())
+    }
+
     /// Builds what changed and was asked for lately, or is waited for by somebody who does not ask (WebSub).
     async fn build_ahead(&self) {
         let Some(state) = self.state.load_full() else {

@@ -28,4 +28,5 @@ mod subscribe;
 mod support;
 mod syndication;
 mod theme;
+mod websub;
 mod windows;
