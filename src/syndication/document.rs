@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::absolute::{Place, absolutise, escape_html, uri};
 use super::feed::{Format, Scope};
-use super::hubs::hubs;
+use super::websub::hubs;
 use crate::base::language::Language;
 use crate::base::text::XmlText;
 use crate::base::time::{Timestamp, Zone};

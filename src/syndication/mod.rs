@@ -18,7 +18,6 @@ pub mod document;
 pub mod entry;
 pub mod feed;
 pub mod gather;
-pub mod hubs;
 pub mod json;
 pub mod opml;
 pub mod render;

@@ -253,6 +253,38 @@ async fn every_answer_names_each_hub_and_the_feed_once(engine: Engine) {
             );
         }
     }
+    // The same inside the documents.
+    for (path, hub, own) in [
+        ("/kk/feed.rss", "rel=\"hub\"", "rel=\"self\""),
+        ("/feed.atom", "rel=\"hub\"", "rel=\"self\""),
+    ] {
+        let text = String::from_utf8(one.bytes(path).await).unwrap();
+        for address in ["https://news.example.kz/websub", "https://hub.example.org/"] {
+            assert_eq!(
+                text.matches(&format!("href=\"{address}\"")).count(),
+                1,
+                "{path}"
+            );
+        }
+        assert_eq!(text.matches(hub).count(), 2, "{path}");
+        assert_eq!(text.matches(own).count(), 1, "{path}");
+        assert!(
+            text.contains(&format!("https://news.example.kz{path}\"")),
+            "{path}"
+        );
+    }
+    let json: serde_json::Value =
+        serde_json::from_slice(&one.bytes("/kk/sections/economy/feed.json").await).unwrap();
+    let named: Vec<_> = json["hubs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|hub| &hub["url"])
+        .collect();
+    assert_eq!(
+        named,
+        ["https://news.example.kz/websub", "https://hub.example.org/"]
+    );
     let (status, headers, body) = one.get(Method::GET, "/websub").await;
     let text = String::from_utf8(body).unwrap();
     assert_eq!(status, 405);
