@@ -65,6 +65,7 @@ pub fn routes() -> Router<WebState> {
     Router::new()
         .route("/static/{*file}", get(file))
         .route("/favicon.ico", get(icon))
+        .route("/feed.css", get(feed_style))
         .merge(pictures())
 }
 
@@ -120,13 +121,21 @@ struct Version {
 }
 
 async fn icon(state: State<WebState>, headers: HeaderMap) -> Result<Response, WebError> {
-    file(
-        state,
-        Path("icon.svg".to_owned()),
-        Query(Version { v: None }),
-        headers,
-    )
-    .await
+    plainly("icon.svg", state, headers).await
+}
+
+/// What feeds name as their style: the address stands in bytes that live long, so it has no hash.
+async fn feed_style(state: State<WebState>, headers: HeaderMap) -> Result<Response, WebError> {
+    plainly("feed.css", state, headers).await
+}
+
+async fn plainly(
+    name: &str,
+    state: State<WebState>,
+    headers: HeaderMap,
+) -> Result<Response, WebError> {
+    let version = Query(Version { v: None });
+    file(state, Path(name.to_owned()), version, headers).await
 }
 
 async fn file(
