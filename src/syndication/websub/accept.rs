@@ -108,7 +108,12 @@ async fn topic(core: &Core, shelf: &Shelf, request: &Request) -> Result<String, 
     if !is_ours {
         return Err(foreign());
     }
-    let canonical = match shelf.find(url.path()).await? {
+    let mut found = shelf.find(url.path()).await?;
+    if let (Lookup::Unknown, Some(query)) = (&found, url.query()) {
+        // A feed whose address has a query of its own.
+        found = shelf.find(&format!("{}?{query}", url.path())).await?;
+    }
+    let canonical = match found {
         Lookup::Feed(found) => found.key.path(),
         Lookup::Moved(path) => path,
         Lookup::Unknown => return Err(foreign()),

@@ -11,7 +11,7 @@ use super::signature::signature;
 use super::store::{self, Subscription};
 use super::{TELL, link_header, outside_hubs};
 use crate::base::time::Timestamp;
-use crate::db::{Result, Tx};
+use crate::db::{Result, Tx, is_retryable};
 use crate::syndication::FeedKey;
 use crate::work::Core;
 use crate::work::job::{Claimed, NewJob, Settled};
@@ -78,12 +78,22 @@ pub(super) async fn deliver(hub: &Hub, job: &Claimed) -> Result<()> {
         Some(_) if job.attempts > TRIES => Outcome::Failed,
         Some(subscription) => send(hub, subscription).await?,
     };
-    let now = core.clock.now();
+    // The call was made: what it brought must not be lost to a lock, or it would be made again.
+    let mut tries = 0;
+    loop {
+        match record(core, job, id, &outcome).await {
+            Err(error) if is_retryable(&error) && tries < 5 => tries += 1,
+            done => return done,
+        }
+    }
+}
+
+async fn record(core: &Core, job: &Claimed, id: i64, outcome: &Outcome) -> Result<()> {
     let mut tx = core.db.begin().await?;
     let settled = match outcome {
         Outcome::Moot => Settled::Over,
         Outcome::Sent(etag) => {
-            store::mark_sent(&mut tx, id, &etag).await?;
+            store::mark_sent(&mut tx, id, etag).await?;
             Settled::Over
         }
         Outcome::Gone => {
@@ -99,7 +109,7 @@ pub(super) async fn deliver(hub: &Hub, job: &Claimed) -> Result<()> {
             Settled::Over
         }
     };
-    settle_job(&mut tx, job, settled, now).await?;
+    settle_job(&mut tx, job, settled, core.clock.now()).await?;
     tx.commit().await
 }
 
