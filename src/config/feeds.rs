@@ -10,6 +10,8 @@ pub struct Feeds {
     pub items: i64,
     /// Minutes for which a reader may keep a feed without asking; also `ttl`.
     pub max_age_minutes: i64,
+    /// Days for which the feed of a section that was taken out of the settings still says that it is over; then it is gone (410).
+    pub closed_days: i64,
     /// Bytes of finished feeds kept in memory.
     pub memory_bytes: u64,
 }
@@ -19,6 +21,7 @@ impl Default for Feeds {
         Self {
             items: 50,
             max_age_minutes: 5,
+            closed_days: 90,
             memory_bytes: 128 * 1024 * 1024,
         }
     }
@@ -31,6 +34,13 @@ impl Feeds {
                 "feeds.items",
                 "is not between 1 and 1000",
                 "Write 50",
+            ));
+        }
+        if !(0..=3650).contains(&self.closed_days) {
+            return Err(Finding::new(
+                "feeds.closed_days",
+                "is not between 0 and 3650",
+                "Write 90",
             ));
         }
         // NetNewsWire keeps a feed for five hours at most.

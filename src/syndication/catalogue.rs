@@ -85,6 +85,12 @@ impl Catalogue {
             .map(|(_, at)| *at)
     }
 
+    /// Whether the feed has been over for so many days that it is gone for good: 410, which readers take for the end.
+    pub fn is_gone(&self, scope: &Scope, closed_days: i64, now: Timestamp) -> bool {
+        self.closed_at(scope)
+            .is_some_and(|at| at.plus_secs(closed_days * 86_400) <= now)
+    }
+
     /// The section in that row, open or closed.
     pub fn section_in_row(&self, id: i64) -> Option<&Section> {
         let closed = self.closed.iter().map(|(section, _)| section);
@@ -140,5 +146,9 @@ mod tests {
         assert!(catalogue.has(&scope("kk", "culture")) && !catalogue.has(&scope("de", "culture")));
         assert_eq!(catalogue.closed_at(&scope("kk", "culture")), Some(at));
         assert_eq!(catalogue.closed_at(&scope("kk", "sport")), None);
+        let gone = |slug, now| catalogue.is_gone(&scope("kk", slug), 2, now);
+        assert!(!gone("culture", at.plus_secs(2 * 86_400 - 1)));
+        assert!(gone("culture", at.plus_secs(2 * 86_400)));
+        assert!(!gone("sport", at.plus_secs(9 * 86_400)));
     }
 }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::WebState;
 use super::error::WebError;
-use super::shell::{FeedLink, Shell, render};
+use super::shell::{Shell, feed_links, render};
 use super::site::language::negotiate;
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
@@ -434,14 +434,7 @@ async fn people(state: &WebState, language: &Language) -> Result<Response, WebEr
     let config = &state.core.config;
     let zone = config.newsroom.zone();
     let mut shell = Shell::for_path(state, language, "/feeds");
-    shell.feeds = discovery(config, language, None)
-        .into_iter()
-        .map(|link| FeedLink {
-            title: link.title,
-            href: link.href,
-            media_type: link.media_type.to_owned(),
-        })
-        .collect();
+    shell.feeds = feed_links(discovery(config, language, None));
     let interface = shell.interface.clone();
     let line = |entry: &Entry| Line {
         title: entry.title.clone(),

@@ -117,6 +117,8 @@ pub struct FeedLink {
     pub href: String,
     /// Media type.
     pub media_type: String,
+    /// Its language.
+    pub hreflang: Language,
 }
 
 /// The page in another language.
@@ -316,13 +318,15 @@ impl Shell {
     }
 }
 
-fn feed_links(found: Vec<syndication::FeedLink>) -> Vec<FeedLink> {
+/// Feeds for the head of a page.
+pub fn feed_links(found: Vec<syndication::FeedLink>) -> Vec<FeedLink> {
     found
         .into_iter()
         .map(|link| FeedLink {
             title: link.title,
             href: link.href,
             media_type: link.media_type.to_owned(),
+            hreflang: link.hreflang,
         })
         .collect()
 }

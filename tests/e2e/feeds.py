@@ -14,7 +14,7 @@ FILES = sorted((SHARED / "feeds").iterdir()) if SHARED.is_dir() else []
 
 def judge(base, *args):
     done = subprocess.run([sys.executable, JUDGE, base, *args], capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    assert done.returncode == 0, "\n".join(line for line in done.stdout.splitlines() if not line.startswith("ok ")) + done.stderr[-2000:]
     return done.stdout
 
 
@@ -30,7 +30,8 @@ def story_ten_real_feeds_come_in_and_every_feed_of_ours_holds():
         house.article("flood-ru", "ru", "Подготовка к паводку началась", "В регионе началась подготовка к паводку.", "--story", story)
         house.article("flood-en", "en", "Flood preparations have begun", "Preparations for the flood have begun.", "--story", story)
         etags = house.folder / "etags.json"
-        service = house.serve()
+        # Dates have English names whatever the machine speaks.
+        service = house.serve(env={"LANG": "kk_KZ.UTF-8", "LC_ALL": "kk_KZ.UTF-8"})
         print(judge(house.base, "--etags", str(etags)).strip().splitlines()[-1], flush=True)
         assert len(json.loads(etags.read_text())) >= 20
         house.stop(service)

@@ -29,6 +29,8 @@ both_engines!(
     a_recording_goes_out_in_every_format_and_plays_on_the_page,
     imported_files_stay_with_their_entries,
     a_story_has_a_document_of_its_own,
+    a_quiet_edit_leaves_the_dates_and_a_new_article_has_a_new_id,
+    republished_entries_name_their_source,
 );
 
 const ATOM: &str = "http://www.w3.org/2005/Atom";
@@ -252,6 +254,101 @@ async fn a_closed_section_says_that_it_is_over(engine: Engine) {
     // A section that comes back is open again.
     newsroom::sync_sections(&app.core).await.unwrap();
     assert_eq!(marks(&app.core, "economy").await.2, None);
+}
+
+async fn a_quiet_edit_leaves_the_dates_and_a_new_article_has_a_new_id(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    newsroom::sync_sections(&app.core).await.unwrap();
+    let draft = || Draft::new(language("kk"), "Бюджет бекітілді", "<p>Мәтін.</p>");
+    let made = newsroom::publish(&app.core, draft()).await.unwrap();
+    let dates = async || {
+        let atom = text_at(&app.core, "/kk/feed.atom").await;
+        let tree = Xml::parse(&atom).unwrap();
+        let entry = children(tree.root_element(), ATOM, "entry")[0];
+        let json: serde_json::Value =
+            serde_json::from_str(&text_at(&app.core, "/kk/feed.json").await).unwrap();
+        (
+            text(entry, ATOM, "updated").unwrap(),
+            text(entry, ATOM, "published").unwrap(),
+            json["items"][0]["date_modified"].clone(),
+            text(entry, ATOM, "title").unwrap(),
+        )
+    };
+    let before = dates().await;
+    app.set_time("2026-03-01T09:00:00+05:00");
+    let edit = Edit {
+        title: Some("Бюджет бекітілді.".to_owned()),
+        ..Edit::default()
+    };
+    newsroom::edit_quietly(&app.core, &made.uid, edit)
+        .await
+        .unwrap();
+    let after = dates().await;
+    assert_eq!(
+        (&after.0, &after.1, &after.2),
+        (&before.0, &before.1, &before.2)
+    );
+    assert_ne!(after.3, before.3);
+
+    newsroom::withdraw(&app.core, &made.uid, None)
+        .await
+        .unwrap();
+    let again = newsroom::publish(&app.core, draft()).await.unwrap();
+    let new = ids(&app.core, "/kk").await;
+    assert_eq!(new[0], [format!("urn:uuid:{}", again.uid)]);
+    assert_ne!(again.uid, made.uid);
+}
+
+async fn republished_entries_name_their_source(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    newsroom::sync_sections(&app.core).await.unwrap();
+    let feed = "<rss version=\"2.0\" xmlns:atom=\"http://www.w3.org/2005/Atom\"><channel><title>Дала &amp; тау</title><link>https://dala.example/</link>\
+        <description>x</description><atom:link rel=\"self\" href=\"https://dala.example/feed.rss\"/><item><title>Жаңалық</title><guid>https://dala.example/1</guid>\
+        <link>https://dala.example/1</link><description>Мәтін.</description><pubDate>Fri, 27 Feb 2026 01:00:00 GMT</pubDate></item></channel></rss>";
+    assert_eq!(import(&app, "dala.rss", feed).await.new, 1);
+    let rss = text_at(&app.core, "/kk/feed.rss").await;
+    let tree = Xml::parse(&rss).unwrap();
+    let source = tree
+        .descendants()
+        .find(|n| n.has_tag_name("source"))
+        .unwrap();
+    assert_eq!(
+        source.attribute("url"),
+        Some("https://dala.example/feed.rss")
+    );
+    assert_eq!(source.text(), Some("Дала & тау"));
+    // An address as an id is no promise that it can be opened.
+    let guid = tree.descendants().find(|n| n.has_tag_name("guid")).unwrap();
+    assert_eq!(
+        (guid.text(), guid.attribute("isPermaLink")),
+        (Some("https://dala.example/1"), Some("false"))
+    );
+    let atom = text_at(&app.core, "/kk/feed.atom").await;
+    let tree = Xml::parse(&atom).unwrap();
+    let source = tree
+        .descendants()
+        .find(|n| n.has_tag_name((ATOM, "source")))
+        .unwrap();
+    assert_eq!(
+        text(source, ATOM, "id").as_deref(),
+        Some("https://dala.example/feed.rss")
+    );
+    assert_eq!(text(source, ATOM, "title").as_deref(), Some("Дала & тау"));
+    let json: serde_json::Value =
+        serde_json::from_str(&text_at(&app.core, "/kk/feed.json").await).unwrap();
+    assert_eq!(
+        json["items"][0]["_source"]["url"],
+        "https://dala.example/feed.rss"
+    );
+    // Generator with its version, in both.
+    assert!(rss.contains(&format!(
+        "<generator>Jarshy {}</generator>",
+        env!("CARGO_PKG_VERSION")
+    )));
+    assert!(atom.contains(&format!(
+        "<generator version=\"{}\">Jarshy</generator>",
+        env!("CARGO_PKG_VERSION")
+    )));
 }
 
 fn size_of(png: &[u8]) -> (u32, u32) {
@@ -641,6 +738,24 @@ async fn a_story_has_a_document_of_its_own(engine: Engine) {
         )),
         "{page}"
     );
+    // The feeds of the page's own language come first, and say theirs.
+    let links: Vec<&str> = page
+        .lines()
+        .flat_map(|line| line.split("<link rel=\"alternate\" type=\"application/rss+xml\""))
+        .filter(|part| part.starts_with(" title="))
+        .collect();
+    for (link, tongue, place) in [
+        (links[0], "kk", "/kk/sections/economy/feed.rss"),
+        (links[1], "kk", "/kk/feed.rss"),
+        (links[2], "ru", "/ru/feed.rss"),
+    ] {
+        assert!(
+            link.contains(&format!(
+                "hreflang=\"{tongue}\" href=\"https://news.example.kz{place}\""
+            )),
+            "{link}"
+        );
+    }
     let (status, headers, body) = ask(&router, path, &[]).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(

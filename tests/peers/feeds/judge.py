@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.parse
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import feedparser
@@ -167,7 +168,7 @@ def xml(what, body):
     return tree
 
 
-def judge_rss(what, url, body, parsed):
+def judge_rss(what, url, body, parsed, headers):
     tree = xml(what, body)
     if tree is None:
         return None
@@ -181,6 +182,10 @@ def judge_rss(what, url, body, parsed):
     wrong = []
     built = channel.findtext("lastBuildDate")
     wrong += [] if RFC822.match(built) else [("lastBuildDate", built)]
+    newest = max((parsedate_to_datetime(i.findtext("pubDate")) for i in items), default=None)
+    wrong += [] if newest is None or parsedate_to_datetime(built) >= newest else [("lastBuildDate is older than an item", built, newest)]
+    age = re.search(r"max-age=(\d+)", headers.get("cache-control", ""))
+    wrong += [] if age and int(channel.findtext("ttl")) * 60 == int(age[1]) else [("ttl", channel.findtext("ttl"), age and age[0])]
     order = [child.tag for item in items for child in item]
     for item in items:
         guid, tags = item.find("guid"), [child.tag for child in item]
@@ -188,6 +193,9 @@ def judge_rss(what, url, body, parsed):
         wrong += [] if RFC822.match(item.findtext("pubDate") or "") else [("pubDate", item.findtext("pubDate"))]
         wrong += [] if item.findtext("title") or item.findtext("description") else [("neither title nor description", guid.text)]
         wrong += [] if item.findtext(f"{DC}language") else [("dc:language", guid.text)]
+        # A body of bare words is its own summary.
+        summary, whole = item.findtext("description"), item.findtext(CONTENT) or ""
+        wrong += [] if summary and whole and (summary != whole or "<" not in whole) else [("description", guid.text)]
         if "description" in tags and CONTENT in tags and tags.index("description") > tags.index(CONTENT):
             wrong.append(("content before description", guid.text))
         good, why = has_no_relative_address(item.findtext(CONTENT) or "")
@@ -354,7 +362,7 @@ def main():
                     parsed = feedparser.parse(body, response_headers={"content-type": headers["content-type"], "content-location": url})
                     check(f"{path} is not bozo for feedparser", not parsed.bozo, parsed.get("bozo_exception"))
                     if kind == "rss":
-                        found = judge_rss(path, url, body, parsed)
+                        found = judge_rss(path, url, body, parsed, headers)
                         if folder == "":
                             image = etree.fromstring(body).findtext("channel/image/url")
                             pictures(site, path, [("a channel image", image, lambda w, h: 0 < w <= 144 and 0 < h <= 400)])
