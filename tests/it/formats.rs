@@ -31,6 +31,7 @@ both_engines!(
     a_story_has_a_document_of_its_own,
     a_quiet_edit_leaves_the_dates_and_a_new_article_has_a_new_id,
     republished_entries_name_their_source,
+    the_same_hubs_stand_in_every_format_and_in_the_header,
 );
 
 const ATOM: &str = "http://www.w3.org/2005/Atom";
@@ -349,6 +350,46 @@ async fn republished_entries_name_their_source(engine: Engine) {
         "<generator version=\"{}\">Jarshy</generator>",
         env!("CARGO_PKG_VERSION")
     )));
+}
+
+async fn the_same_hubs_stand_in_every_format_and_in_the_header(engine: Engine) {
+    let app = TestApp::spawn_with(
+        engine,
+        "[websub]\nhubs = [\"https://hub.example.org/?a=1&b=2\"]\n",
+    )
+    .await;
+    newsroom::sync_sections(&app.core).await.unwrap();
+    let hubs = [
+        "https://news.example.kz/websub",
+        "https://hub.example.org/?a=1&b=2",
+    ];
+    let of_xml = |xml: &str| -> Vec<String> {
+        let tree = Xml::parse(xml).unwrap();
+        tree.descendants()
+            .filter(|n| n.has_tag_name((ATOM, "link")) && n.attribute("rel") == Some("hub"))
+            .map(|n| n.attribute("href").unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(of_xml(&text_at(&app.core, "/kk/feed.rss").await), hubs);
+    assert_eq!(of_xml(&text_at(&app.core, "/kk/feed.atom").await), hubs);
+    let json: serde_json::Value =
+        serde_json::from_str(&text_at(&app.core, "/kk/feed.json").await).unwrap();
+    assert_eq!(
+        json["hubs"],
+        serde_json::json!(hubs.map(|url| serde_json::json!({"type": "WebSub", "url": url})))
+    );
+    let router = router(&app.core);
+    for format in Format::ALL {
+        let path = format!("/kk/feed.{}", format.extension());
+        let (_, headers, _) = ask(&router, &path, &[]).await;
+        let said: Vec<&str> = headers
+            .get_all("link")
+            .iter()
+            .flat_map(|v| v.to_str().unwrap().split(", "))
+            .filter_map(|l| l.strip_suffix(">; rel=\"hub\"")?.strip_prefix('<'))
+            .collect();
+        assert_eq!(said, hubs, "{path}");
+    }
 }
 
 fn size_of(png: &[u8]) -> (u32, u32) {
