@@ -6,6 +6,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::newsroom;
 use crate::scheduler::Scheduler;
 use crate::syndication::shelf::Shelf;
 use crate::syndication::websub;
@@ -103,6 +104,16 @@ impl App {
             tracker.spawn(async move { shelf.follow(stopped).await });
         }
         if role.works() {
+            // Articles of before there was search; until they have their words, search does not find them.
+            let (indexed, stopped) = (core.clone(), stop.clone());
+            tracker.spawn(async move {
+                let work = newsroom::search::index_all(&indexed);
+                match stopped.run_until_cancelled(work).await {
+                    Some(Ok(count)) if count > 0 => tracing::info!(count, "articles were indexed"),
+                    Some(Err(error)) => tracing::error!(%error, "articles could not be indexed"),
+                    _ => {}
+                }
+            });
             let (core, stopped) = (core.clone(), stop.clone());
             tracker.spawn(async move {
                 if let Err(error) = delivery::run(&core, &stopped).await {

@@ -103,6 +103,7 @@ const TABLES: &[(&str, u8, &[&str])] = &[
             "article_tag",
             "article_revision",
             "article_views",
+            "article_words",
             "release_log",
             "log_head",
         ],

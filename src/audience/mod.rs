@@ -34,6 +34,7 @@ use crate::base::address::EmailAddress;
 use crate::base::language::Language;
 use crate::base::time::{Timestamp, Zone};
 use crate::config::Names;
+use crate::newsroom::choice::ChoiceError;
 
 /// What can go wrong with a subscription.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +68,15 @@ pub enum AudienceError {
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
+}
+
+impl From<ChoiceError> for AudienceError {
+    fn from(error: ChoiceError) -> Self {
+        Self::Invalid {
+            field: error.field,
+            sentence: error.sentence,
+        }
+    }
 }
 
 impl AudienceError {

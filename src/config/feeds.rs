@@ -14,6 +14,8 @@ pub struct Feeds {
     pub closed_days: i64,
     /// Bytes of finished feeds kept in memory.
     pub memory_bytes: u64,
+    /// Feeds of readers' choices and searches that are kept; those that nobody asked for longest go first.
+    pub dynamic_max: usize,
 }
 
 impl Default for Feeds {
@@ -23,6 +25,7 @@ impl Default for Feeds {
             max_age_minutes: 5,
             closed_days: 90,
             memory_bytes: 128 * 1024 * 1024,
+            dynamic_max: 10_000,
         }
     }
 }
@@ -49,6 +52,13 @@ impl Feeds {
                 "feeds.max_age_minutes",
                 "is not between 1 and 300",
                 "Write 5",
+            ));
+        }
+        if !(10..=1_000_000).contains(&self.dynamic_max) {
+            return Err(Finding::new(
+                "feeds.dynamic_max",
+                "is not between 10 and 1000000",
+                "Write 10000",
             ));
         }
         Ok(())

@@ -5,6 +5,7 @@
 //! (shelf, digests) needs nothing else to know.
 
 pub mod article;
+pub mod choice;
 mod edit;
 pub mod enclosure;
 mod markup;
@@ -14,6 +15,7 @@ mod release;
 pub mod release_log;
 mod retry;
 pub mod sanitize;
+pub mod search;
 mod sections;
 pub mod slug;
 pub mod sources;
@@ -26,6 +28,7 @@ use crate::base::language::Language;
 use crate::base::time::Timestamp;
 
 pub use article::{Article, ArticleState, BodyFormat, Importance, LeadImage, Release, Translation};
+pub use choice::Choice;
 pub use edit::{correct, edit_quietly};
 pub use enclosure::Enclosure;
 pub use media::{store_audio, store_media};

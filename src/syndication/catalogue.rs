@@ -62,16 +62,14 @@ impl Catalogue {
     /// over for a while: [`Catalogue::closed_at`].
     pub fn has(&self, scope: &Scope) -> bool {
         scope
-            .language()
-            .is_none_or(|language| self.languages.contains(language))
-            && match scope {
-                Scope::All | Scope::Language(_) => true,
-                Scope::Section(_, slug) => {
-                    self.section(slug).is_some()
-                        || self.closed.iter().any(|(section, _)| section.slug == *slug)
-                }
-                Scope::Tag(_, slug) => self.tags.contains_key(slug),
-            }
+            .languages()
+            .iter()
+            .all(|language| self.languages.contains(language))
+            && scope.sections().iter().all(|slug| {
+                self.section(slug).is_some()
+                    || self.closed.iter().any(|(section, _)| section.slug == *slug)
+            })
+            && scope.tags().iter().all(|slug| self.tags.contains_key(slug))
     }
 
     /// Since when the feed is over, if it is: nothing will be added to it.
@@ -107,6 +105,8 @@ impl Catalogue {
 mod tests {
     use super::*;
     use crate::config::Names;
+    use crate::newsroom::Choice;
+    use crate::newsroom::search::Query;
 
     #[test]
     fn an_empty_feed_exists_and_an_unknown_one_does_not() {
@@ -131,6 +131,27 @@ mod tests {
             (Scope::Section(language("de"), "sport".to_owned()), false),
             (Scope::Section(language("kk"), "culture".to_owned()), false),
             (Scope::Tag(language("kk"), "sport".to_owned()), false),
+            (
+                Scope::Selection(Choice::parse("kk,sk~sport~").unwrap()),
+                true,
+            ),
+            (Scope::Selection(Choice::parse("~~").unwrap()), true),
+            (
+                Scope::Selection(Choice::parse("kk,de~sport~").unwrap()),
+                false,
+            ),
+            (
+                Scope::Selection(Choice::parse("kk~sport~flood").unwrap()),
+                false,
+            ),
+            (
+                Scope::Search(language("kk"), Query::parse("су").unwrap()),
+                true,
+            ),
+            (
+                Scope::Search(language("de"), Query::parse("су").unwrap()),
+                false,
+            ),
         ] {
             assert_eq!(catalogue.has(&scope), exists, "{scope:?}");
         }

@@ -80,10 +80,10 @@ pub(super) async fn gather(
     let mut updated = began_at;
     let mut entry = async |scope: Scope, topic: Option<(&str, i64)>| {
         let filter = Filter {
-            language: scope.language().cloned(),
-            section_id: topic.map(|(_, id)| id),
-            tag_id: None,
-        };
+            languages: scope.language().into_iter().cloned().collect(),
+            ..Filter::default()
+        }
+        .in_section(topic.map(|(_, id)| id));
         let newest = list_public(db, &filter, 0, 1).await?.into_iter().next();
         if let Some(article) = &newest {
             updated = updated.max(article.significant_at());

@@ -22,8 +22,8 @@ pub struct Material {
     pub translations: Vec<Translation>,
     /// All sections, those too that were closed.
     pub sections: Vec<Section>,
-    /// The tag, where the feed is one's.
-    pub tag: Option<Tag>,
+    /// The tags that the feed is about.
+    pub tags: Vec<Tag>,
     /// When an article that would stand here was last withdrawn.
     pub withdrawn_at: Option<Timestamp>,
     /// When the feed's section was closed, if it was.
@@ -201,18 +201,9 @@ impl Document {
     pub fn new(config: &Config, scope: &Scope, material: &Material, latest: &str) -> Self {
         let base_url = config.server.base_url();
         let newsroom = &config.newsroom;
-        let language = scope
-            .language()
-            .unwrap_or_else(|| newsroom.default_language());
-        let topic = match scope {
-            Scope::All | Scope::Language(_) => None,
-            Scope::Section(_, slug) => material
-                .sections
-                .iter()
-                .find(|section| section.slug == *slug)
-                .map(|section| section.names.get(language)),
-            Scope::Tag(..) => material.tag.as_ref().map(|tag| tag.names.get(language)),
-        };
+        let language = scope.own_language(config);
+        let topic = scope.topic(language, &material.sections, material.tags.iter());
+        let topic = topic.as_deref();
         let site_name = newsroom.names.get(language);
         let title = scope.title(config, topic);
         let sentence = newsroom.descriptions.get(language);
@@ -267,12 +258,12 @@ impl Document {
                 .languages
                 .iter()
                 .filter(|other| scope.language() != Some(other))
-                .map(|other| Alternate {
-                    language: other.clone(),
-                    href: line(&format!(
-                        "{base_url}{}",
-                        scope.in_language(other).page_path()
-                    )),
+                .filter_map(|other| {
+                    let there = scope.in_language(other)?;
+                    Some(Alternate {
+                        language: other.clone(),
+                        href: line(&format!("{base_url}{}", there.page_path())),
+                    })
                 })
                 .collect(),
             updated: updated.floor_to_secs(),

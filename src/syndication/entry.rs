@@ -56,7 +56,7 @@ pub async fn entry_document(
         articles: vec![article.clone()],
         translations: newsroom::list_translations(db, &[article.story_id]).await?,
         sections,
-        tag: None,
+        tags: Vec::new(),
         withdrawn_at: None,
         closed_at: None,
         newsroom_uid: String::new(),

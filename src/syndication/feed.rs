@@ -1,5 +1,6 @@
 //! Which feeds there are, and what they are called.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use sha2::{Digest, Sha256};
@@ -7,6 +8,9 @@ use sha2::{Digest, Sha256};
 use crate::base::language::Language;
 use crate::base::time::uid_text;
 use crate::config::Config;
+use crate::newsroom::search::Query;
+use crate::newsroom::store::Filter;
+use crate::newsroom::{Choice, Section, Tag};
 
 /// The three formats.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -77,36 +81,144 @@ pub enum Scope {
     Section(Language, String),
     /// A tag in a language, by its slug.
     Tag(Language, String),
+    /// A reader's own choice of languages, sections and tags.
+    Selection(Choice),
+    /// What has the words, in a language.
+    Search(Language, Query),
 }
 
 impl Scope {
-    /// Its language; none for the feed of all.
-    pub const fn language(&self) -> Option<&Language> {
-        match self {
-            Self::All => None,
-            Self::Language(language) | Self::Section(language, _) | Self::Tag(language, _) => {
-                Some(language)
-            }
+    /// Its language; none where its articles may be in several.
+    pub fn language(&self) -> Option<&Language> {
+        match self.languages() {
+            [one] => Some(one),
+            _ => None,
         }
     }
 
-    /// The same scope in another language; the feed of all becomes that language's.
-    #[must_use]
-    pub fn in_language(&self, language: &Language) -> Self {
+    /// Its languages; empty means all.
+    pub fn languages(&self) -> &[Language] {
         match self {
+            Self::All => &[],
+            Self::Language(language)
+            | Self::Section(language, _)
+            | Self::Tag(language, _)
+            | Self::Search(language, _) => std::slice::from_ref(language),
+            Self::Selection(choice) => choice.languages(),
+        }
+    }
+
+    /// Slugs of its sections; empty means all.
+    pub fn sections(&self) -> &[String] {
+        match self {
+            Self::Section(_, slug) => std::slice::from_ref(slug),
+            Self::Selection(choice) => choice.sections(),
+            _ => &[],
+        }
+    }
+
+    /// Slugs of its tags; empty means no narrowing.
+    pub fn tags(&self) -> &[String] {
+        match self {
+            Self::Tag(_, slug) => std::slice::from_ref(slug),
+            Self::Selection(choice) => choice.tags(),
+            _ => &[],
+        }
+    }
+
+    /// The language of the feed's own words: of several the first that was chosen, else the newsroom's first.
+    pub fn own_language<'a>(&'a self, config: &'a Config) -> &'a Language {
+        self.languages()
+            .first()
+            .unwrap_or_else(|| config.newsroom.default_language())
+    }
+
+    /// Whether anybody can make such a scope by asking for it. How many of those are kept is bounded, and none is built before
+    /// it is asked for.
+    pub const fn is_dynamic(&self) -> bool {
+        matches!(self, Self::Selection(_) | Self::Search(..))
+    }
+
+    /// The same scope in another language; the feed of all becomes that language's. Words and choices are not translated.
+    pub fn in_language(&self, language: &Language) -> Option<Self> {
+        Some(match self {
             Self::All | Self::Language(_) => Self::Language(language.clone()),
             Self::Section(_, slug) => Self::Section(language.clone(), slug.clone()),
             Self::Tag(_, slug) => Self::Tag(language.clone(), slug.clone()),
+            Self::Selection(_) | Self::Search(..) => return None,
+        })
+    }
+
+    /// Which articles, by the rows of sections and tags. What has gone meanwhile has no articles.
+    pub fn filter(&self, sections: &[Section], tags: &BTreeMap<String, Tag>) -> Filter {
+        let section = |slug: &String| sections.iter().find(|s| s.slug == *slug).map(|s| s.id);
+        Filter {
+            languages: self.languages().to_vec(),
+            sections: self
+                .sections()
+                .iter()
+                .map(|slug| section(slug).unwrap_or(-1))
+                .collect(),
+            tags: self
+                .tags()
+                .iter()
+                .map(|slug| tags.get(slug).map_or(-1, |tag| tag.id))
+                .collect(),
+            query: match self {
+                Self::Search(_, query) => Some(query.clone()),
+                _ => None,
+            },
+            ..Filter::default()
         }
     }
 
-    /// The path in front of `/feed.…`: empty, `/kk`, `/kk/sections/economy`.
+    /// What it is about, in words of that language: names of sections in their order, then of tags, or what is looked for.
+    pub fn topic<'a>(
+        &self,
+        language: &Language,
+        sections: &[Section],
+        tags: impl Iterator<Item = &'a Tag>,
+    ) -> Option<String> {
+        if let Self::Search(_, query) = self {
+            return Some(if matches!(language.primary(), "kk" | "ru") {
+                format!("«{query}»")
+            } else {
+                format!("“{query}”")
+            });
+        }
+        let names: Vec<&str> = sections
+            .iter()
+            .filter(|section| self.sections().contains(&section.slug))
+            .map(|section| section.names.get(language))
+            .chain(
+                tags.filter(|tag| self.tags().contains(&tag.slug))
+                    .map(|tag| tag.names.get(language)),
+            )
+            .collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+
+    /// The path in front of `/feed.…`: empty, `/kk`, `/kk/sections/economy`, `/f/kk,ru~economy~`.
     fn folder(&self) -> String {
         match self {
             Self::All => String::new(),
             Self::Language(language) => format!("/{language}"),
             Self::Section(language, slug) => format!("/{language}/sections/{slug}"),
             Self::Tag(language, slug) => format!("/{language}/tags/{slug}"),
+            Self::Selection(choice) => format!("/f/{choice}"),
+            Self::Search(language, _) => format!("/{language}/search"),
+        }
+    }
+
+    /// What stands behind the path: the words, where the feed is a search.
+    fn query(&self) -> String {
+        match self {
+            Self::Search(_, query) => {
+                let words: String =
+                    url::form_urlencoded::byte_serialize(query.as_str().as_bytes()).collect();
+                format!("?q={words}")
+            }
+            _ => String::new(),
         }
     }
 
@@ -115,13 +227,18 @@ impl Scope {
         match self {
             Self::All => "/".to_owned(),
             Self::Language(language) => format!("/{language}/"),
-            other => other.folder(),
+            Self::Selection(choice) => format!("/feeds/f/{choice}"),
+            other => format!("{}{}", other.folder(), other.query()),
         }
     }
 
     /// The feed's permanent id: made of the newsroom's uid, so that it survives a move to another domain or scheme.
     pub fn id(&self, newsroom_uid: &str) -> String {
-        let hash = Sha256::digest(format!("jarshy feed {newsroom_uid}{}", self.folder()));
+        let hash = Sha256::digest(format!(
+            "jarshy feed {newsroom_uid}{}{}",
+            self.folder(),
+            self.query()
+        ));
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hash[..16]);
         // RFC 9562 section 5.8: version 8, made from a hash of our own.
@@ -130,16 +247,15 @@ impl Scope {
         format!("urn:uuid:{}", uid_text(bytes))
     }
 
-    /// The name in words, e.g. «Тау жаршысы · Экономика (рус)»; `topic` is the name of the section or tag.
+    /// The name in words, e.g. «Тау жаршысы · Экономика (рус)»; `topic` is what it is about, see [`Scope::topic`].
     pub fn title(&self, config: &Config, topic: Option<&str>) -> String {
-        let names = &config.newsroom.names;
-        let Some(language) = self.language() else {
-            return names.get(config.newsroom.default_language()).to_owned();
-        };
-        let (site, mark) = (names.get(language), language_mark(language));
-        match topic {
-            Some(topic) => format!("{site} · {topic} ({mark})"),
-            None => format!("{site} ({mark})"),
+        let site = config.newsroom.names.get(self.own_language(config));
+        let marks: Vec<&str> = self.languages().iter().map(language_mark).collect();
+        let topic = topic.map_or_else(String::new, |topic| format!(" · {topic}"));
+        if marks.is_empty() {
+            format!("{site}{topic}")
+        } else {
+            format!("{site}{topic} ({})", marks.join(", "))
         }
     }
 }
@@ -165,14 +281,22 @@ pub struct FeedKey {
 
 impl FeedKey {
     /// Reads a path like `/kk/sections/economy/feed.atom`, also in another case or with `kz`; [`FeedKey::path`] is how it
-    /// should have been written. Whether the feed exists is the catalogue's business.
+    /// should have been written. Of what stands behind `?` only the words of a search count. Whether the feed exists is the
+    /// catalogue's business.
     pub fn parse(path: &str) -> Option<Self> {
+        let (path, behind) = path.split_once('?').unwrap_or((path, ""));
         let parts: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
         let (file, folder) = parts.split_last()?;
         let format = Format::parse(file.strip_prefix("feed.")?)?;
         let scope = match *folder {
             [] => Scope::All,
             [language] => Scope::Language(Language::parse(language).ok()?),
+            ["f", key] => Scope::Selection(Choice::parse(&unescaped(key)?).ok()?),
+            [language, "search"] => {
+                let (_, typed) =
+                    url::form_urlencoded::parse(behind.as_bytes()).find(|(name, _)| name == "q")?;
+                Scope::Search(Language::parse(language).ok()?, Query::parse(&typed).ok()?)
+            }
             [language, kind, slug] => {
                 let language = Language::parse(language).ok()?;
                 if slug.is_empty() || slug.len() > 200 {
@@ -189,10 +313,33 @@ impl FeedKey {
         Some(Self { scope, format })
     }
 
-    /// Its path on our host.
+    /// Its path on our host, with the words of a search behind `?`.
     pub fn path(&self) -> String {
-        format!("{}/feed.{}", self.scope.folder(), self.format.extension())
+        format!(
+            "{}/feed.{}{}",
+            self.scope.folder(),
+            self.format.extension(),
+            self.scope.query()
+        )
     }
+}
+
+/// A key as some programs write it in an address: with its commas and tildes percent-encoded (RFC 3986 section 2.1).
+fn unescaped(key: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(key.len());
+    let mut rest = key.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let (byte, tail) = match (first, tail) {
+            (b'%', [high, low, tail @ ..]) => {
+                let digit = |c: &u8| char::from(*c).to_digit(16);
+                (u8::try_from(digit(high)? * 16 + digit(low)?).ok()?, tail)
+            }
+            _ => (*first, tail),
+        };
+        bytes.push(byte);
+        rest = tail;
+    }
+    String::from_utf8(bytes).ok()
 }
 
 impl fmt::Display for FeedKey {
@@ -213,6 +360,10 @@ mod tests {
             "/en-GB/feed.json",
             "/ru/sections/economy/feed.rss",
             "/ru/tags/su-tasqyny/feed.rss",
+            "/f/kk,ru~economy,sport~flood/feed.json",
+            "/f/~~/feed.rss",
+            "/kk/search/feed.atom?q=su+94",
+            "/ru/search/feed.rss?q=%D0%B2%D0%BE%D0%B4%D0%B0",
         ] {
             let key = FeedKey::parse(path).unwrap();
             assert_eq!(key.path(), path);
@@ -224,6 +375,16 @@ mod tests {
                 "/RU/sections/economy/feed.rss",
                 "/ru/sections/economy/feed.rss",
             ),
+            (
+                "/f/kz,ru~sport,economy~/feed.rss",
+                "/f/kk,ru~economy,sport~/feed.rss",
+            ),
+            ("/f/kk%2Cru%7Esport%7e/feed.rss", "/f/kk,ru~sport~/feed.rss"),
+            (
+                "/kk/search/feed.rss?utm=1&q=%20SU%20su",
+                "/kk/search/feed.rss?q=su",
+            ),
+            ("/kk/feed.rss?q=su", "/kk/feed.rss"),
         ] {
             assert_eq!(FeedKey::parse(typed).unwrap().path(), usual);
         }
@@ -235,6 +396,13 @@ mod tests {
             "/kk/tags//feed.rss",
             "//feed.rss",
             "/k/feed.rss",
+            "/f/kk/feed.rss",
+            "/f/kk~Economy~/feed.rss",
+            "/f/kk%~~/feed.rss",
+            "/f/%ff~~/feed.rss",
+            "/kk/search/feed.rss",
+            "/kk/search/feed.rss?q=...",
+            "/kk/search/feed.rss?q=a+b+c+d+e+f+g+h+i",
             "",
         ] {
             assert_eq!(FeedKey::parse(wrong), None, "{wrong}");

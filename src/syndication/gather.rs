@@ -64,27 +64,12 @@ async fn read(
         _ => None,
     };
     sections.extend(closed.into_iter().map(|(section, _)| section));
-    let tag = match scope {
-        Scope::Tag(_, slug) => catalogue.tags.get(slug).cloned(),
-        _ => None,
-    };
-    let filter = newsroom::Filter {
-        language: scope.language().cloned(),
-        section_id: match scope {
-            // A section that has gone meanwhile has no articles.
-            Scope::Section(_, slug) => Some(
-                sections
-                    .iter()
-                    .find(|s| s.slug == *slug)
-                    .map_or(-1, |s| s.id),
-            ),
-            _ => None,
-        },
-        tag_id: match scope {
-            Scope::Tag(..) => Some(tag.as_ref().map_or(-1, |tag| tag.id)),
-            _ => None,
-        },
-    };
+    let filter = scope.filter(&sections, &catalogue.tags);
+    let tags = scope
+        .tags()
+        .iter()
+        .filter_map(|slug| catalogue.tags.get(slug).cloned())
+        .collect();
     let limit = config.feeds.items;
     let articles = newsroom::list_public(db, &filter, 0, limit).await?;
     let mut stories: Vec<i64> = articles.iter().map(|a| a.story_id).collect();
@@ -100,7 +85,7 @@ async fn read(
         articles,
         translations,
         sections,
-        tag,
+        tags,
         withdrawn_at,
         closed_at,
         newsroom_uid: birth.uid.clone(),

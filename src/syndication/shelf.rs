@@ -155,13 +155,23 @@ struct State {
 impl State {
     /// The number at which the scope last changed, as far as is known.
     fn needed(&self, scope: &Scope) -> i64 {
-        let Some(language) = scope.language() else {
+        let languages = scope.languages();
+        if languages.is_empty() {
             return self.head.max(self.dirty_all);
-        };
+        }
         let of = |found: Option<&i64>| found.copied().unwrap_or(0);
-        self.dirty_all
-            .max(of(self.dirty_languages.get(language)))
-            .max(of(self.dirty_scopes.get(scope)))
+        languages
+            .iter()
+            .map(|language| {
+                let changed = if scope.is_dynamic() {
+                    // What was chosen or looked for may be any article of the language.
+                    of(self.dirty_scopes.get(&Scope::Language(language.clone())))
+                } else {
+                    of(self.dirty_scopes.get(scope))
+                };
+                changed.max(of(self.dirty_languages.get(language)))
+            })
+            .fold(self.dirty_all, i64::max)
     }
 }
 
@@ -293,6 +303,18 @@ impl Shelf {
             }
         }
         let mut slots = HashMap::new();
+        // Who last asked for them is not known after a restart: what is above the bound goes.
+        let dynamic = by_scope.keys().filter(|s| s.is_dynamic()).count();
+        let surplus: Vec<Scope> = by_scope
+            .keys()
+            .filter(|scope| scope.is_dynamic())
+            .take(dynamic.saturating_sub(self.core.config.feeds.dynamic_max))
+            .cloned()
+            .collect();
+        for scope in &surplus {
+            by_scope.remove(scope);
+        }
+        self.delete_rows(&surplus).await?;
         for (scope, rows) in by_scope {
             let slot = Slot::new(scope.clone());
             slot.shelved.store(shelved(&rows, build).map(Arc::new));
@@ -468,6 +490,12 @@ impl Shelf {
             }
             let slot = self.slot(&key.scope);
             write(&self.paths).insert(canonical, (slot.clone(), key.format));
+            if key.scope.is_dynamic() {
+                // Now, so that it is not itself the one that nobody asked for.
+                slot.asked_at
+                    .store(self.core.clock.now().as_millis(), Ordering::Relaxed);
+                self.make_room().await?;
+            }
             (slot, key.format)
         };
         let now = self.core.clock.now();
@@ -591,7 +619,62 @@ impl Shelf {
         Ok(())
     }
 
-    /// Builds what changed and was asked for lately, or is waited for by somebody who does not ask (WebSub).
+    /// Keeps the scopes that anybody can make within their bound: those that were asked for longest ago go, from memory and from
+    /// the shelf, a tenth at once. Whoever asks for one again gets it built again.
+    async fn make_room(&self) -> Result<(), ShelfError> {
+        let most = self.core.config.feeds.dynamic_max;
+        let gone: Vec<Scope> = {
+            let mut slots = write(&self.slots);
+            let mut dynamic: Vec<(i64, Scope)> = Vec::new();
+            if slots.len() > most {
+                dynamic.extend(
+                    slots
+                        .values()
+                        .filter(|slot| slot.scope.is_dynamic())
+                        .map(|slot| (slot.asked_at.load(Ordering::Relaxed), slot.scope.clone())),
+                );
+            }
+            if dynamic.len() <= most {
+                return Ok(());
+            }
+            dynamic.sort_unstable();
+            let surplus = dynamic.len() - most + most / 10;
+            let gone: Vec<Scope> = dynamic.into_iter().take(surplus).map(|(_, s)| s).collect();
+            for scope in &gone {
+                slots.remove(scope);
+            }
+            gone
+        };
+        {
+            let mut paths = write(&self.paths);
+            for scope in &gone {
+                for key in keys(scope) {
+                    paths.remove(&key.path());
+                }
+            }
+        }
+        tracing::info!(
+            count = gone.len(),
+            "feeds of choices and searches that nobody asked for lately are let go"
+        );
+        self.delete_rows(&gone).await
+    }
+
+    async fn delete_rows(&self, scopes: &[Scope]) -> Result<(), ShelfError> {
+        let keys: Vec<String> = scopes
+            .iter()
+            .flat_map(|scope| keys(scope).map(|key| key.to_string()))
+            .collect();
+        for some in keys.chunks(500) {
+            let mut tx = self.core.db.begin().await?;
+            store::delete_rows(&mut tx, some).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Builds what changed and was asked for lately, or is waited for by somebody who does not ask (WebSub). What anybody can make
+    /// by asking is built when it is asked for.
     async fn build_ahead(&self) {
         let Some(state) = self.state.load_full() else {
             return;
@@ -607,15 +690,17 @@ impl Shelf {
                 }
             };
         for scope in &waited_for {
-            self.slot(scope);
+            // As if somebody asked, so that it is not let go.
+            let now = self.core.clock.now().as_millis();
+            self.slot(scope).asked_at.store(now, Ordering::Relaxed);
         }
         let since = self.core.clock.now().plus_secs(-WARM_SECS).as_millis();
         let slots: Vec<Arc<Slot>> = read(&self.slots)
             .values()
             .filter(|slot| {
-                has_hubs
-                    || slot.asked_at.load(Ordering::Relaxed) >= since
-                    || waited_for.contains(&slot.scope)
+                waited_for.contains(&slot.scope)
+                    || (!slot.scope.is_dynamic()
+                        && (has_hubs || slot.asked_at.load(Ordering::Relaxed) >= since))
             })
             .cloned()
             .collect();
@@ -787,6 +872,14 @@ fn birth(began: &str, uid: String) -> Birth {
         uid,
         at: Timestamp::from_millis(began.parse().unwrap_or(0)),
     }
+}
+
+/// The keys of a scope's three formats.
+fn keys(scope: &Scope) -> [FeedKey; 3] {
+    Format::ALL.map(|format| FeedKey {
+        scope: scope.clone(),
+        format,
+    })
 }
 
 /// A scope as its rows have it; `None` if one is missing. Rows of an older build are worth showing, but not believed.

@@ -1,5 +1,7 @@
 //! The shelf's only SQL.
 
+use sqlx::QueryBuilder;
+
 use crate::base::time::Timestamp;
 use crate::db::{Db, Result, Tx};
 use crate::{on_db, on_tx};
@@ -49,6 +51,19 @@ pub async fn find_body(db: &Db, feed_key: &str) -> Result<Option<(Row, Vec<u8>)>
             (row, body)
         }),
     )
+}
+
+/// Takes feeds from the shelf.
+pub async fn delete_rows(tx: &mut Tx, feed_keys: &[String]) -> Result<()> {
+    on_tx!(tx, c => {
+        let mut query = QueryBuilder::new("DELETE FROM shelf WHERE feed_key IN (");
+        let mut list = query.separated(", ");
+        for key in feed_keys {
+            list.push_bind(key.clone());
+        }
+        query.push(")");
+        query.build().execute(c).await.map(|_| ())
+    })
 }
 
 /// Puts finished bytes on the shelf and returns the row that stands there now: ours, an equal one, or a newer one that another

@@ -6,6 +6,8 @@
 mod coding;
 pub(in crate::web) mod conditional;
 
+use std::borrow::Cow;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{OriginalUri, Query, State};
@@ -68,6 +70,8 @@ pub fn routes() -> Router<WebState> {
         "/{lang}",
         "/{lang}/sections/{slug}",
         "/{lang}/tags/{slug}",
+        "/{lang}/search",
+        "/f/{key}",
     ] {
         for extension in ["rss", "atom", "json"] {
             routes = routes.route(&format!("{folder}/feed.{extension}"), feed());
@@ -97,7 +101,7 @@ async fn answer(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response, ShelfError> {
-    let found = match state.shelf.find(uri.path()).await? {
+    let found = match state.shelf.find(&address(uri)).await? {
         Lookup::Unknown => return Ok(unknown(state)),
         Lookup::Moved(path) => return Ok(moved(&path)),
         Lookup::Feed(found) => found,
@@ -138,6 +142,23 @@ async fn answer(
         response.headers_mut().insert(LINK, links);
     }
     Ok(response)
+}
+
+/// What names a feed in a request: the path, and of what stands behind `?` the words of a search alone.
+fn address(uri: &Uri) -> Cow<'_, str> {
+    let path = uri.path();
+    let is_search = path
+        .rsplit_once('/')
+        .is_some_and(|(folder, _)| folder.ends_with("/search") && !folder.starts_with("/f/"));
+    if !is_search {
+        return path.into();
+    }
+    let words = url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes())
+        .find(|(name, _)| name == "q")
+        .map(|(_, typed)| typed.into_owned())
+        .unwrap_or_default();
+    let words: String = url::form_urlencoded::byte_serialize(words.as_bytes()).collect();
+    format!("{path}?q={words}").into()
 }
 
 /// The validators of one representation.

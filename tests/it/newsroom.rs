@@ -121,11 +121,9 @@ async fn a_story_is_public_at_once_and_has_the_next_number(engine: Engine) {
         all[0].body_html,
         "<p>Спасатели <strong>готовятся</strong> к паводку.</p>"
     );
-    let filter = Filter {
-        language: Some(lang("kk")),
-        section_id: article.section_id,
-        tag_id: Some(article.tags[0].id),
-    };
+    let filter = Filter::of(&lang("kk"))
+        .in_section(article.section_id)
+        .with_tag(article.tags[0].id);
     assert_eq!(store::count_public(&app.core.db, &filter).await.unwrap(), 1);
     let listed = store::list_public(&app.core.db, &filter, 0, 10)
         .await

@@ -1,6 +1,9 @@
 //! What feeds ask beyond the articles they show.
 
+use sqlx::QueryBuilder;
+
 use super::Filter;
+use super::read::{push_filter, push_one_of};
 use crate::base::time::Timestamp;
 use crate::config::Names;
 use crate::db::{Db, Result};
@@ -14,13 +17,14 @@ pub async fn find_last_withdrawal(
     filter: &Filter,
     since: Option<Timestamp>,
 ) -> Result<Option<Timestamp>> {
-    on_db!(db, c => sqlx::query_scalar(
-        "SELECT MAX(a.edited_at) FROM article a WHERE a.state = 'withdrawn' \
-         AND (CAST($1 AS TEXT) IS NULL OR a.language = $1) \
-         AND (CAST($2 AS BIGINT) IS NULL OR a.section_id = $2) \
-         AND (CAST($3 AS BIGINT) IS NULL OR EXISTS (SELECT 1 FROM article_tag t WHERE t.article_id = a.id AND t.tag_id = $3)) \
-         AND (CAST($4 AS BIGINT) IS NULL OR a.released_at >= $4)")
-        .bind(&filter.language).bind(filter.section_id).bind(filter.tag_id).bind(since).fetch_one(c).await)
+    on_db!(db, c => {
+        let mut query = QueryBuilder::new("SELECT MAX(a.edited_at) FROM article a WHERE a.state = 'withdrawn'");
+        push_filter!(query, filter, db.is_postgres());
+        if let Some(since) = since {
+            query.push(" AND a.released_at >= ").push_bind(since);
+        }
+        query.build_query_scalar().fetch_one(c).await
+    })
 }
 
 /// All tags that stand or once stood on a public article, by slug. Those of drafts and embargoed articles are not told.

@@ -1,5 +1,5 @@
 //! The newsroom's only SQL: `read` (articles as they are shown), `feeds` (what feeds ask beyond them), `taxonomy`, `log` (the release log and its head), `write`
-//! (articles as they change), `enclosures`, `neighbours`, `sources`, `media`.
+//! (articles as they change), `enclosures`, `neighbours`, `search`, `sources`, `media`.
 //!
 //! Lists of text are sorted here and not by the engines, whose collations differ.
 
@@ -9,6 +9,7 @@ mod log;
 mod media;
 mod neighbours;
 mod read;
+mod search;
 mod sources;
 mod taxonomy;
 mod write;
@@ -27,6 +28,7 @@ pub use read::{
     Filter, count_public, find_article_by_slug, find_article_by_uid, list_articles, list_public,
     list_recent, list_translations,
 };
+pub(super) use search::{list_unindexed, put_words};
 pub(super) use sources::{
     NewSource, Origin, Source, find_source, insert_source, list_origins, mark_source_checked,
     mark_source_imported, update_origin_hash,

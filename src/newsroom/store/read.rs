@@ -10,18 +10,75 @@ use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::config::Names;
 use crate::db::{Db, Result};
+use crate::newsroom::search::Query;
 use crate::newsroom::{Article, ArticleState, Importance, LeadImage, Tag, Translation};
 use crate::on_db;
 
-/// Which articles a feed or a page shows; all that are set must hold.
+/// Which articles a feed or a page shows: each list narrows, an empty one does not, and all that are set must hold.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Filter {
-    /// Only this language.
-    pub language: Option<Language>,
-    /// Only this section.
-    pub section_id: Option<i64>,
-    /// Only this tag.
-    pub tag_id: Option<i64>,
+    /// In one of these languages.
+    pub languages: Vec<Language>,
+    /// In one of these sections, by row.
+    pub sections: Vec<i64>,
+    /// With one of these tags, by row.
+    pub tags: Vec<i64>,
+    /// With these words. Their endings are those of the filter's language, where it has one alone.
+    pub query: Option<Query>,
+    /// Not published before.
+    pub from: Option<Timestamp>,
+    /// Published before.
+    pub until: Option<Timestamp>,
+}
+
+impl Filter {
+    /// Everything in a language.
+    pub fn of(language: &Language) -> Self {
+        Self {
+            languages: vec![language.clone()],
+            ..Self::default()
+        }
+    }
+
+    /// Only that section, if there is one.
+    #[must_use]
+    pub fn in_section(mut self, section: Option<i64>) -> Self {
+        self.sections = section.into_iter().collect();
+        self
+    }
+
+    /// Only that tag.
+    #[must_use]
+    pub fn with_tag(mut self, tag: i64) -> Self {
+        self.tags = vec![tag];
+        self
+    }
+
+    /// The filter taken apart into filters of one language and one section each, which have an index of their own. Only this
+    /// filter itself if it is such a one, or if there would be more of them than is worth while.
+    fn arms(&self) -> Vec<Self> {
+        const MOST: usize = 64;
+        let apart = self.languages.len().max(1) * self.sections.len().max(1);
+        // Without a language the index of sections is in no order.
+        if apart == 1 || apart > MOST || self.languages.is_empty() || self.query.is_some() {
+            return vec![self.clone()];
+        }
+        let mut arms = Vec::with_capacity(apart);
+        for language in &self.languages {
+            let arm = Self {
+                languages: vec![language.clone()],
+                ..self.clone()
+            };
+            if self.sections.is_empty() {
+                arms.push(arm);
+            } else {
+                for section in &self.sections {
+                    arms.push(arm.clone().in_section(Some(*section)));
+                }
+            }
+        }
+        arms
+    }
 }
 
 const ARTICLE: &str = "SELECT a.id, a.uid, a.guid, a.story_id, a.language, a.title, a.summary, a.body_html, a.byline, \
@@ -110,23 +167,64 @@ impl From<Row> for Article {
     }
 }
 
-/// Puts the conditions of a filter behind `WHERE a.state = 'released'`.
-macro_rules! push_filter {
-    ($query:ident, $filter:ident) => {
-        if let Some(language) = &$filter.language {
-            $query.push(" AND a.language = ").push_bind(language.as_str());
-        }
-        if let Some(section) = $filter.section_id {
-            $query.push(" AND a.section_id = ").push_bind(section);
-        }
-        if let Some(tag) = $filter.tag_id {
-            $query
-                .push(" AND EXISTS (SELECT 1 FROM article_tag t WHERE t.article_id = a.id AND t.tag_id = ")
-                .push_bind(tag)
-                .push(")");
+/// Puts a list behind `column`, as `=` where it has one value: only then the engines read an index in its order.
+macro_rules! push_one_of {
+    ($query:ident, $column:literal, $values:expr) => {
+        let values = $values;
+        match values.len() {
+            0 => {}
+            1 => {
+                $query
+                    .push(concat!(" AND ", $column, " = "))
+                    .push_bind(values[0].clone());
+            }
+            _ => {
+                $query.push(concat!(" AND ", $column, " IN ("));
+                let mut list = $query.separated(", ");
+                for value in values {
+                    list.push_bind(value.clone());
+                }
+                $query.push(")");
+            }
         }
     };
 }
+
+/// Puts the conditions of a filter behind `WHERE a.state = …`; `is_postgres` says which search to ask.
+macro_rules! push_filter {
+    ($query:ident, $filter:ident, $is_postgres:expr) => {
+        push_one_of!($query, "a.language", &$filter.languages);
+        push_one_of!($query, "a.section_id", &$filter.sections);
+        if $filter.tags.len() > 1 {
+            // SQLite 3.51 makes a join of EXISTS, and then its OFFSET counts an article once for each of the tags.
+            $query.push(" AND a.id IN (SELECT t.article_id FROM article_tag t WHERE t.article_id > 0");
+            push_one_of!($query, "t.tag_id", &$filter.tags);
+            $query.push(")");
+        } else if !$filter.tags.is_empty() {
+            $query.push(" AND EXISTS (SELECT 1 FROM article_tag t WHERE t.article_id = a.id");
+            push_one_of!($query, "t.tag_id", &$filter.tags);
+            $query.push(")");
+        }
+        if let Some(words) = &$filter.query {
+            let language = match $filter.languages.as_slice() {
+                [one] => Some(one),
+                _ => None,
+            };
+            let condition = super::search::condition($is_postgres, words, language);
+            $query
+                .push(condition.before)
+                .push_bind(condition.value)
+                .push(condition.after);
+        }
+        if let Some(from) = $filter.from {
+            $query.push(" AND a.released_at >= ").push_bind(from);
+        }
+        if let Some(until) = $filter.until {
+            $query.push(" AND a.released_at < ").push_bind(until);
+        }
+    };
+}
+pub(super) use {push_filter, push_one_of};
 
 /// Public articles, newest first by (`released_at`, `id`): the order of every feed and page.
 pub async fn list_public(
@@ -135,10 +233,14 @@ pub async fn list_public(
     offset: i64,
     limit: i64,
 ) -> Result<Vec<Article>> {
+    let arms = filter.arms();
+    if arms.len() > 1 {
+        return list_arms(db, &arms, offset, limit).await;
+    }
     let rows: Vec<Row> = on_db!(db, c => {
         let mut query = QueryBuilder::new(ARTICLE);
         query.push(" WHERE a.state = 'released'");
-        push_filter!(query, filter);
+        push_filter!(query, filter, db.is_postgres());
         query.push(" ORDER BY a.released_at DESC, a.id DESC LIMIT ").push_bind(limit);
         query.push(" OFFSET ").push_bind(offset);
         query.build_query_as().fetch_all(c).await?
@@ -146,11 +248,37 @@ pub async fn list_public(
     with_tags(db, rows).await
 }
 
+/// The newest of several filters that exclude each other: each gives its newest by its index, and those are merged. One statement
+/// with lists would read every article of those languages and sort them.
+async fn list_arms(db: &Db, arms: &[Filter], offset: i64, limit: i64) -> Result<Vec<Article>> {
+    let mut found: Vec<(Timestamp, i64)> = Vec::new();
+    for arm in arms {
+        let rows: Vec<(Timestamp, i64)> = on_db!(db, c => {
+            let mut query = QueryBuilder::new("SELECT a.released_at, a.id FROM article a WHERE a.state = 'released'");
+            push_filter!(query, arm, db.is_postgres());
+            query.push(" ORDER BY a.released_at DESC, a.id DESC LIMIT ").push_bind(offset + limit);
+            query.build_query_as().fetch_all(c).await?
+        });
+        found.extend(rows);
+    }
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    let ids: Vec<i64> = found
+        .into_iter()
+        .skip(usize::try_from(offset).unwrap_or(0))
+        .take(usize::try_from(limit).unwrap_or(0))
+        .map(|(_, id)| id)
+        .collect();
+    let mut articles = list_articles(db, &ids).await?;
+    // One may have been withdrawn between the two readings.
+    articles.retain(|article| article.state == ArticleState::Released);
+    Ok(articles)
+}
+
 /// How many public articles there are.
 pub async fn count_public(db: &Db, filter: &Filter) -> Result<i64> {
     on_db!(db, c => {
         let mut query = QueryBuilder::new("SELECT COUNT(*) FROM article a WHERE a.state = 'released'");
-        push_filter!(query, filter);
+        push_filter!(query, filter, db.is_postgres());
         query.build_query_scalar().fetch_one(c).await
     })
 }

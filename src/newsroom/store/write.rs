@@ -1,5 +1,6 @@
 //! SQL of articles as they change.
 
+use super::put_words;
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::db::{Result, Tx};
@@ -58,7 +59,7 @@ pub struct Text {
     pub lead: Option<LeadImage>,
 }
 
-/// Adds an article and returns its row.
+/// Adds an article with the words it is found by, and returns its row.
 pub async fn insert_article(tx: &mut Tx, article: &NewArticle, now: Timestamp) -> Result<i64> {
     let text = &article.text;
     let lead = text.lead.as_ref();
@@ -66,7 +67,7 @@ pub async fn insert_article(tx: &mut Tx, article: &NewArticle, now: Timestamp) -
         Some((id, guid, hash)) => (Some(*id), Some(guid), Some(hash)),
         None => (None, None, None),
     };
-    on_tx!(tx, c => sqlx::query_scalar(
+    let id = on_tx!(tx, c => sqlx::query_scalar(
         "INSERT INTO article (uid, guid, story_id, language, title, summary, body_source, body_format, body_html, sanitizer, \
          byline, section_id, canonical_url, importance, lead_url, lead_type, lead_bytes, lead_width, lead_height, lead_alt, \
          lead_credit, state, embargo_at, released_at, updated_at, edited_at, created_at, source_id, origin_guid, origin_hash) \
@@ -80,7 +81,9 @@ pub async fn insert_article(tx: &mut Tx, article: &NewArticle, now: Timestamp) -
         .bind(lead.and_then(|l| l.width)).bind(lead.and_then(|l| l.height)).bind(lead.and_then(|l| l.alt.as_ref()))
         .bind(lead.and_then(|l| l.credit.as_ref())).bind(article.state.word()).bind(article.embargo_at)
         .bind(article.released_at).bind(article.updated_at).bind(now).bind(source_id).bind(origin_guid).bind(origin_hash)
-        .fetch_one(c).await)
+        .fetch_one(c).await?);
+    put_words(tx, id, text).await?;
+    Ok(id)
 }
 
 /// Adds a story and returns its row.
@@ -298,7 +301,7 @@ pub async fn find_text(tx: &mut Tx, id: i64) -> Result<Option<Editable>> {
     Ok(row.map(Editable::from))
 }
 
-/// Writes back what an edit changed; `origin_hash` is kept where it is `None`.
+/// Writes back what an edit changed, and the words it is found by; `origin_hash` is kept where it is `None`.
 pub async fn update_text(
     tx: &mut Tx,
     article: &Editable,
@@ -318,7 +321,8 @@ pub async fn update_text(
         .bind(lead.map(|l| &l.url)).bind(lead.and_then(|l| l.media_type.as_ref())).bind(lead.and_then(|l| l.bytes))
         .bind(lead.and_then(|l| l.width)).bind(lead.and_then(|l| l.height)).bind(lead.and_then(|l| l.alt.as_ref()))
         .bind(lead.and_then(|l| l.credit.as_ref())).bind(origin_hash).bind(now).bind(text.format.word())
-        .execute(c).await.map(|_| ()))
+        .execute(c).await.map(|_| ())?);
+    put_words(tx, article.id, text).await
 }
 
 /// Flips an article to withdrawn.

@@ -51,11 +51,7 @@ pub(super) async fn page(
     let lang = known_language(&state, &lang).await?;
     let db = &state.core.db;
     let sections = store::list_sections(db).await?;
-    let of = |section_id| Filter {
-        language: Some(lang.clone()),
-        section_id,
-        tag_id: None,
-    };
+    let of = |section| Filter::of(&lang).in_section(section);
     let newest = store::list_public(db, &of(None), 0, NEWEST).await?;
     let lead = find_lead(&newest);
     let mut shown: Vec<i64> = lead.iter().map(|article| article.id).collect();

@@ -50,11 +50,7 @@ pub(super) async fn section(
         .chain(closed.iter().map(|(section, _)| section))
         .find(|section| section.slug == slug)
         .ok_or(WebError::NotFound)?;
-    let filter = Filter {
-        language: Some(lang.clone()),
-        section_id: Some(section.id),
-        tag_id: None,
-    };
+    let filter = Filter::of(&lang).in_section(Some(section.id));
     let title = section.names.get(&state.theme.interface(&lang)).to_owned();
     listing(
         &state,
@@ -80,11 +76,7 @@ pub(super) async fn tag(
         .into_iter()
         .find(|tag| tag.slug == slug)
         .ok_or(WebError::NotFound)?;
-    let filter = Filter {
-        language: Some(lang.clone()),
-        section_id: None,
-        tag_id: Some(tag.id),
-    };
+    let filter = Filter::of(&lang).with_tag(tag.id);
     let title = tag.names.get(&lang).to_owned();
     listing(
         &state,
@@ -149,7 +141,7 @@ async fn listing(
         "web/listing.html",
         Listing {
             title,
-            is_tag: filter.tag_id.is_some(),
+            is_tag: matches!(topic, Topic::Tag(_)),
             stories,
             number,
             pages,

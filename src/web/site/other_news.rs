@@ -33,11 +33,7 @@ pub(super) async fn pick(state: &WebState, article: &Article) -> Result<Vec<Arti
         if picked.len() == COUNT {
             break;
         }
-        let filter = Filter {
-            language: Some(language),
-            section_id,
-            tag_id: None,
-        };
+        let filter = Filter::of(&language).in_section(section_id);
         // One for the story itself, one for each that is already there.
         let wanted = (COUNT + picked.len() + 1) as i64;
         for other in store::list_public(&state.core.db, &filter, 0, wanted).await? {
