@@ -23,6 +23,7 @@ pub mod opml;
 pub mod render;
 pub mod rss;
 pub mod shelf;
+pub mod sitemap;
 pub mod store;
 pub mod websub;
 
@@ -31,3 +32,4 @@ pub use discovery::{FeedLink, Topic, discovery};
 pub use document::Document;
 pub use feed::{FeedKey, Format, Scope};
 pub use shelf::{Found, Lookup, Shelf, ShelfError};
+pub use sitemap::{Sitemap, Sitemaps};

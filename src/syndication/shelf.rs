@@ -27,6 +27,7 @@ use super::feed::{FeedKey, Format, Scope};
 use super::gather::{Birth, gather};
 use super::opml;
 use super::render::{Body, Rendered, render, stem};
+use super::sitemap::{Sitemap, Sitemaps};
 use super::store::{self, Row};
 use super::websub::{self, hubs};
 use crate::base::language::Language;
@@ -213,6 +214,7 @@ pub struct Shelf {
     refreshing: Mutex<()>,
     listing: ArcSwapOption<Listing>,
     listing_flight: Mutex<()>,
+    sitemaps: Sitemaps,
 }
 
 impl Shelf {
@@ -234,6 +236,7 @@ impl Shelf {
             refreshing: Mutex::new(()),
             listing: ArcSwapOption::empty(),
             listing_flight: Mutex::new(()),
+            sitemaps: Sitemaps::default(),
         }
     }
 
@@ -556,6 +559,25 @@ impl Shelf {
     pub async fn opml(&self) -> Result<(String, Body), ShelfError> {
         let listing = self.listing().await?;
         Ok((listing.stem.clone(), listing.opml.clone()))
+    }
+
+    /// The stem of a sitemap's entity tag; `None` if there is no such sitemap.
+    pub async fn find_sitemap(&self, sitemap: Sitemap) -> Result<Option<String>, ShelfError> {
+        let state = self.state().await?.clone().ok_or(ShelfError::Waiting)?;
+        let (core, now) = (&self.core, self.core.clock.now());
+        let found = self
+            .sitemaps
+            .find(&core.db, &core.config, state.head, sitemap, now);
+        Ok(found.await?)
+    }
+
+    /// The bytes of a sitemap that was found.
+    pub async fn sitemap(&self, sitemap: Sitemap, stem: &str) -> Result<Bytes, ShelfError> {
+        let (core, now) = (&self.core, self.core.clock.now());
+        let body = self
+            .sitemaps
+            .body(&core.db, &core.config, sitemap, stem, now);
+        Ok(body.await?)
     }
 
     /// The catalogue in memory.

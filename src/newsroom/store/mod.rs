@@ -1,5 +1,5 @@
 //! The newsroom's only SQL: `read` (articles as they are shown), `feeds` (what feeds ask beyond them), `taxonomy`, `log` (the release log and its head), `write`
-//! (articles as they change), `enclosures`, `neighbours`, `search`, `sources`, `media`.
+//! (articles as they change), `enclosures`, `neighbours`, `search`, `sitemap`, `sources`, `media`.
 //!
 //! Lists of text are sorted here and not by the engines, whose collations differ.
 
@@ -10,6 +10,7 @@ mod media;
 mod neighbours;
 mod read;
 mod search;
+mod sitemap;
 mod sources;
 mod taxonomy;
 mod write;
@@ -29,6 +30,11 @@ pub use read::{
     list_recent, list_translations,
 };
 pub(super) use search::{list_unindexed, put_words};
+pub use sitemap::{
+    ListChange, NewsPage, RangeState, StoryPage, get_last_article, get_range_state,
+    list_changed_ranges, list_current_tags, list_list_changes, list_news_pages,
+    list_story_languages, list_story_pages,
+};
 pub(super) use sources::{
     NewSource, Origin, Source, find_source, insert_source, list_origins, mark_source_checked,
     mark_source_imported, update_origin_hash,
