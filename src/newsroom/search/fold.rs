@@ -6,7 +6,6 @@ use icu::casemap::CaseMapper;
 use icu::normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use icu::properties::CodePointMapData;
 use icu::properties::props::GeneralCategory;
-use unicode_segmentation::UnicodeSegmentation;
 
 /// Version of the rules here; a new one has every article indexed anew.
 pub const WORDS: i64 = 1;
@@ -28,8 +27,9 @@ pub(super) fn fold(text: &str) -> String {
         match c {
             'ё' => out.push('е'),
             'ı' => out.push('i'),
-            // й is a letter, not an и with a mark; so are ў, ї and the rest of their kind.
+            // й is a letter, not an и with a mark; so are ў, ї and the rest of their kind, and で.
             '\u{400}'..='\u{52f}' => out.push(c),
+            c if is_sign(c) => out.push(c),
             c if c.is_ascii() => out.push(c),
             c => {
                 let mut buffer = [0; 4];
@@ -45,18 +45,35 @@ pub(super) fn fold(text: &str) -> String {
     out
 }
 
-/// The words of a text, folded, in its order. A word is made of letters and digits and of nothing else.
+/// The words of a text, folded, in its order. A word is made of letters and digits and of nothing else; where no spaces are
+/// written between words, each sign is one.
 pub(super) fn split(text: &str) -> Vec<String> {
-    let folded = fold(text);
-    folded
-        .unicode_words()
-        .flat_map(|word| word.split(|c: char| !c.is_alphanumeric()))
-        .filter(|word| !word.is_empty())
-        .map(|word| match word.char_indices().nth(MAX_WORD) {
-            Some((end, _)) => word[..end].to_owned(),
-            None => word.to_owned(),
-        })
-        .collect()
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut letters = 0;
+    for c in fold(text).chars() {
+        let is_letter = c.is_alphanumeric();
+        if (!is_letter || is_sign(c)) && !word.is_empty() {
+            words.push(std::mem::take(&mut word));
+            letters = 0;
+        }
+        if is_sign(c) {
+            words.push(c.to_string());
+        } else if is_letter && letters < MAX_WORD {
+            word.push(c);
+            letters += 1;
+        }
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+/// Chinese characters and kana.
+fn is_sign(c: char) -> bool {
+    matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}')
+        && c.is_alphanumeric()
 }
 
 /// What an article is found by: each of its words once, in their order, parted by spaces.
@@ -99,6 +116,7 @@ mod tests {
             ("ﬁnance ①", "finance 1"),
             ("\u{0}\u{8}'\"*():^&|!<->\\", ""),
             ("كِتَاب", "كتاب"),
+            ("北京で会う", "北 京 で 会 う"),
         ] {
             assert_eq!(words(text), folded, "{text}");
         }
