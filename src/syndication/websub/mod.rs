@@ -1,7 +1,7 @@
 //! WebSub (W3C Recommendation, 23 January 2018): whoever subscribes gets a feed the moment it changes.
 //!
 //! The newsroom is a publisher, with hubs named in headers and feeds ([`hubs`], [`link_header`]), and a hub for its own feeds
-//! alone. [`accept`] reads a request and keeps it; [`verify`] asks the callback whether it meant it; [`topic_changed`] is called
+//! alone. [`accept()`] reads a request and keeps it; [`mod@verify`] asks the callback whether it meant it; [`topic_changed`] is called
 //! in the transaction that puts new bytes on the shelf; [`deliver`] brings them to everybody, and tells outside hubs. All of it
 //! is jobs ([`Hub`] runs them), so a restart loses nothing and two instances send a change once.
 //!
