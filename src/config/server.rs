@@ -19,6 +19,9 @@ pub struct Server {
     /// Networks whose `X-Forwarded-For` is believed.
     #[serde(default)]
     pub trusted_proxies: Vec<String>,
+    /// Lines that `robots.txt` says besides its own, e.g. `Disallow: /media/`.
+    #[serde(default)]
+    pub robots: Vec<String>,
 }
 
 fn default_listen() -> SocketAddr {
@@ -27,6 +30,13 @@ fn default_listen() -> SocketAddr {
 
 impl Server {
     pub(super) fn check(&self) -> Result<(), Finding> {
+        if self.robots.iter().any(|line| line.contains(['\r', '\n'])) {
+            return Err(Finding::new(
+                "server.robots",
+                "has a line break inside a line",
+                "Write each line as a text of its own: [\"User-agent: examplebot\", \"Disallow: /\"]",
+            ));
+        }
         let parsed = Url::parse(&self.public_url)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"));

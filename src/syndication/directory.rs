@@ -16,6 +16,8 @@ use crate::theme::Theme;
 pub struct Directory {
     /// The newsroom.
     pub title: String,
+    /// When the newsroom began.
+    pub created: Timestamp,
     /// Newest change of what it names.
     pub updated: Timestamp,
     /// The feed of all languages.
@@ -44,8 +46,12 @@ pub struct Entry {
     pub section: Option<String>,
     /// Its language; none for the feed of all.
     pub language: Option<Language>,
+    /// Where it stands in the tree of languages and sections: `/kk/economy`; none for the feed of all.
+    pub category: Option<String>,
     /// Address of the page with the same articles.
     pub page: String,
+    /// Path of the page that tells people about the feed.
+    pub twin: String,
     /// Address as RSS.
     pub rss: String,
     /// Address as Atom.
@@ -99,7 +105,12 @@ pub(super) async fn gather(
             title: scope.title(config, topic.map(|(name, _)| name)),
             section: topic.map(|(name, _)| name.to_owned()),
             language: scope.language().cloned(),
+            category: scope.language().map(|language| {
+                let sections: String = scope.sections().iter().map(|s| format!("/{s}")).collect();
+                format!("/{language}{sections}")
+            }),
             page: config.server.absolute(&scope.page_path()),
+            twin: scope.twin_path(),
             rss: address(Format::Rss),
             atom: address(Format::Atom),
             json: address(Format::Json),
@@ -130,6 +141,7 @@ pub(super) async fn gather(
     }
     Ok(Directory {
         title: Scope::All.title(config, None),
+        created: began_at.floor_to_secs(),
         updated: updated.floor_to_secs(),
         all,
         groups,

@@ -49,21 +49,27 @@ pub fn discovery(config: &Config, page: &Language, topic: Option<Topic<'_>>) -> 
     for other in config.newsroom.languages.iter().filter(|l| *l != page) {
         scopes.push((Scope::Language(other.clone()), None));
     }
-    let mut links = Vec::with_capacity(scopes.len() * 3);
-    for (scope, name) in scopes {
-        let title = scope.title(config, name);
-        for format in Format::ALL {
+    scopes
+        .iter()
+        .flat_map(|(scope, name)| links(config, scope, *name))
+        .collect()
+}
+
+/// The three formats of a feed; `topic` is what it is about, see [`Scope::topic`].
+pub fn links(config: &Config, scope: &Scope, topic: Option<&str>) -> Vec<FeedLink> {
+    let title = scope.title(config, topic);
+    Format::ALL
+        .map(|format| {
             let key = FeedKey {
                 scope: scope.clone(),
                 format,
             };
-            links.push(FeedLink {
+            FeedLink {
                 media_type: format.media_type(),
                 title: format!("{title} · {}", format.name()),
                 href: config.server.absolute(&key.path()),
-                hreflang: scope.language().unwrap_or(page).clone(),
-            });
-        }
-    }
-    links
+                hreflang: scope.own_language(config).clone(),
+            }
+        })
+        .into()
 }

@@ -232,6 +232,15 @@ impl Scope {
         }
     }
 
+    /// Path of the page that tells people about the feed; that of a search is its result.
+    pub fn twin_path(&self) -> String {
+        match self {
+            Self::All => "/feeds/all".to_owned(),
+            Self::Search(..) => self.page_path(),
+            other => format!("/feeds{}", other.folder()),
+        }
+    }
+
     /// The feed's permanent id: made of the newsroom's uid, so that it survives a move to another domain or scheme.
     pub fn id(&self, newsroom_uid: &str) -> String {
         let hash = Sha256::digest(format!(

@@ -16,6 +16,7 @@ pub fn write(directory: &Directory, zone: &Zone) -> std::io::Result<Vec<u8>> {
     ))?;
     out.write_event(Event::Start(BytesStart::new("head")))?;
     text(&mut out, "title", &directory.title)?;
+    text(&mut out, "dateCreated", &directory.created.rfc2822(zone))?;
     text(&mut out, "dateModified", &directory.updated.rfc2822(zone))?;
     text(&mut out, "ownerName", &directory.title)?;
     text(&mut out, "docs", "http://opml.org/spec2.opml")?;
@@ -55,6 +56,10 @@ fn feed(out: &mut Writer<Vec<u8>>, entry: &Entry) -> std::io::Result<()> {
     ]);
     if let Some(language) = &entry.language {
         outline.push_attribute(("language", language.as_str()));
+    }
+    // A reader that knows folders of one level alone still learns the section.
+    if let Some(category) = &entry.category {
+        outline.push_attribute(("category", category.as_str()));
     }
     out.write_event(Event::Empty(outline))
 }

@@ -1,4 +1,4 @@
-//! Feeds over HTTP, and the page for people who look for them (REQUIREMENTS-FEEDS section 7).
+//! Feeds over HTTP (REQUIREMENTS-FEEDS section 7).
 //!
 //! A feed is the same for everyone: no cookie, no redirect by language, and whatever stands behind `?` is ignored. A reader
 //! that has the bytes gets 304 from memory.
@@ -10,9 +10,9 @@ use std::borrow::Cow;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{OriginalUri, Query, State};
+use axum::extract::{OriginalUri, State};
 use axum::http::header::{
-    ACCEPT_ENCODING, ACCEPT_LANGUAGE, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName,
     IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LINK, LOCATION, RETRY_AFTER, VARY,
@@ -22,19 +22,12 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 
 use super::WebState;
-use super::error::WebError;
-use super::shell::{Shell, feed_links, render};
-use super::site::language::negotiate;
-use crate::base::language::Language;
 use crate::base::time::Timestamp;
-use crate::syndication::directory::Entry;
 use crate::syndication::shelf::Head;
 use crate::syndication::websub::link_header;
-use crate::syndication::{Lookup, ShelfError, discovery};
-use crate::theme::dates;
+use crate::syndication::{Format, Lookup, ShelfError};
 use coding::Coding;
 use conditional::{Conditions, is_not_modified};
 
@@ -58,13 +51,20 @@ const GUESSES: [(&str, &str); 13] = [
 /// Routes of feeds.
 pub fn routes() -> Router<WebState> {
     let feed = || -> MethodRouter<WebState> { get(feed).options(preflight) };
-    let mut routes = Router::new()
-        .route("/feeds", get(page))
-        .route("/feeds.opml", get(opml))
-        .route("/{lang}/feeds", get(page_in))
-        .route("/{lang}/feed", get(guess_in))
-        .route("/{lang}/feed/", get(guess_in))
-        .route("/{lang}/rss", get(guess_in));
+    let mut routes = Router::new().route("/feeds.opml", get(opml));
+    for guess in [
+        "feed",
+        "feed/",
+        "rss",
+        "rss/",
+        "feed.xml",
+        "rss.xml",
+        "index.xml",
+        "atom",
+        "atom.xml",
+    ] {
+        routes = routes.route(&format!("/{{lang}}/{guess}"), get(guess_in));
+    }
     for folder in [
         "",
         "/{lang}",
@@ -133,7 +133,7 @@ async fn answer(
     let mut response = whole(
         &Validators::new(&head, coding),
         max_age,
-        found.key.format.content_type(),
+        content_type(found.key.format, headers),
         coding,
         bytes,
         method,
@@ -142,6 +142,20 @@ async fn answer(
         response.headers_mut().insert(LINK, links);
     }
     Ok(response)
+}
+
+/// The media type of a feed. Chromium shows what is called RSS or Atom as bare source text; a browser that opens the address as a
+/// page says so in `Sec-Fetch-Dest`, which no reader sends, and gets the same bytes called XML: then it lays them out by their
+/// style sheet.
+fn content_type(format: Format, headers: &HeaderMap) -> &'static str {
+    let is_page = headers
+        .get("sec-fetch-dest")
+        .is_some_and(|value| value == "document");
+    if is_page && format != Format::Json {
+        "application/xml; charset=utf-8"
+    } else {
+        format.content_type()
+    }
 }
 
 /// What names a feed in a request: the path, and of what stands behind `?` the words of a search alone.
@@ -193,7 +207,10 @@ impl Validators {
         )) {
             headers.insert(CACHE_CONTROL, value);
         }
-        headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+        headers.insert(
+            VARY,
+            HeaderValue::from_static("Accept-Encoding, Sec-Fetch-Dest"),
+        );
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         headers.insert(
@@ -314,10 +331,11 @@ async fn preflight() -> Response {
     response
 }
 
-/// `/kk/feed`, `/kz/rss`: the language's feed, if we have the language.
+/// `/kk/feed`, `/kz/rss.xml`, `/ru/atom`: the language's feed, if we have the language.
 async fn guess_in(State(state): State<WebState>, OriginalUri(uri): OriginalUri) -> Response {
     let first = uri.path().split('/').nth(1).unwrap_or("");
-    let path = format!("/{first}/feed.rss");
+    let is_atom = uri.path().contains("/atom");
+    let path = format!("/{first}/feed.{}", if is_atom { "atom" } else { "rss" });
     match state.shelf.find(&path).await {
         Ok(Lookup::Feed(found)) => moved(&found.key.path()),
         Ok(Lookup::Moved(path)) => moved(&path),
@@ -370,122 +388,4 @@ async fn opml(State(state): State<WebState>, method: Method, headers: HeaderMap)
     // Its entity tag is all it has: the list has no row that would remember a date.
     response.headers_mut().remove(LAST_MODIFIED);
     response
-}
-
-#[derive(Deserialize)]
-struct Asked {
-    lang: Option<String>,
-}
-
-/// What `web/feeds.html` is given.
-#[derive(Serialize)]
-struct FeedsPage {
-    all: Line,
-    groups: Vec<Group>,
-    opml: String,
-}
-
-#[derive(Serialize)]
-struct Group {
-    code: Language,
-    direction: &'static str,
-    name: String,
-    feeds: Vec<Line>,
-}
-
-#[derive(Serialize)]
-struct Line {
-    title: String,
-    page: String,
-    rss: String,
-    atom: String,
-    json: String,
-    newest: Option<Newest>,
-}
-
-#[derive(Serialize)]
-struct Newest {
-    title: String,
-    href: String,
-    lang: Language,
-    date: String,
-    date_iso: String,
-}
-
-/// The feeds in words, in the language of `?lang=` or of the browser.
-async fn page(
-    State(state): State<WebState>,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-) -> Result<Response, WebError> {
-    let ours = &state.core.config.newsroom.languages;
-    let asked = asked
-        .lang
-        .and_then(|tag| Language::parse(&tag).ok())
-        .filter(|language| ours.contains(language));
-    let is_asked = asked.is_some();
-    let language = asked.unwrap_or_else(|| {
-        let accept = headers.get(ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok());
-        negotiate(accept, ours)
-    });
-    let mut response = people(&state, &language).await?;
-    if !is_asked {
-        response
-            .headers_mut()
-            .append(VARY, HeaderValue::from_static("Accept-Language"));
-    }
-    Ok(response)
-}
-
-/// `/kk/feeds`
-async fn page_in(
-    State(state): State<WebState>,
-    OriginalUri(uri): OriginalUri,
-) -> Result<Response, WebError> {
-    let first = uri.path().split('/').nth(1).unwrap_or("");
-    let language = Language::parse(first)
-        .ok()
-        .filter(|language| state.core.config.newsroom.languages.contains(language))
-        .ok_or(WebError::NotFound)?;
-    Ok(moved(&format!("/feeds?lang={language}")))
-}
-
-async fn people(state: &WebState, language: &Language) -> Result<Response, WebError> {
-    let directory = state.shelf.directory().await?;
-    let config = &state.core.config;
-    let zone = config.newsroom.zone();
-    let mut shell = Shell::for_path(state, language, "/feeds");
-    shell.feeds = feed_links(discovery(config, language, None));
-    let interface = shell.interface.clone();
-    let line = |entry: &Entry| Line {
-        title: entry.title.clone(),
-        page: entry.page.clone(),
-        rss: entry.rss.clone(),
-        atom: entry.atom.clone(),
-        json: entry.json.clone(),
-        newest: entry.newest.as_ref().map(|newest| Newest {
-            title: newest.title.clone(),
-            href: newest.link.clone(),
-            lang: newest.language.clone(),
-            date: dates::short(newest.at.date_in(&zone), &interface),
-            date_iso: newest.at.rfc3339(&zone),
-        }),
-    };
-    // The reader's own language first.
-    let mut groups: Vec<&_> = directory.groups.iter().collect();
-    groups.sort_by_key(|group| group.language != *language);
-    let context = FeedsPage {
-        all: line(&directory.all),
-        groups: groups
-            .into_iter()
-            .map(|group| Group {
-                code: group.language.clone(),
-                direction: group.language.direction(),
-                name: group.name.clone(),
-                feeds: group.entries.iter().map(line).collect(),
-            })
-            .collect(),
-        opml: config.server.absolute("/feeds.opml"),
-    };
-    render(state, &shell, "web/feeds.html", context)
 }

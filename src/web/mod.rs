@@ -4,8 +4,10 @@
 //! tokens, a deadline, a limit for bodies, a page instead of a panic, and headers that forbid the browser everything the
 //! pages do not use.
 
+mod asked;
 pub mod assets;
 pub mod client;
+pub mod directory;
 pub mod error;
 pub mod feeds;
 pub mod inbox;
@@ -64,6 +66,7 @@ const BODY_LIMIT: usize = 64 * 1024;
 pub fn router(state: WebState) -> Router {
     let mut all = Router::new()
         .merge(feeds::routes())
+        .merge(directory::routes())
         .merge(websub::routes())
         .merge(site::routes())
         .merge(subscribe::routes())
@@ -113,6 +116,7 @@ fn is_text(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bo
         b"text/css",
         b"text/javascript",
         b"image/svg+xml",
+        b"application/xml",
     ]
     .iter()
     .any(|text| kind.starts_with(text))

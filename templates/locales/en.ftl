@@ -58,6 +58,13 @@ search-results = { $n ->
 }
 search-empty = Nothing found. Try another word.
 search-examples = For example:
+search-filters = Filters
+search-section = Section
+search-from = From
+search-to = To
+search-feed = This search as a feed
+search-wider = Search without filters
+search-too-long = The query is too long: use at most 8 words.
 
 ## Article
 published = Published: { $date }
@@ -238,6 +245,14 @@ copy-address = Copy address
 feeds-opml = List of all feeds (OPML)
 feed-latest = Latest: { $title }
 feed-format = Format: { $format }
+builder-title = Build your own feed
+builder-help = Tick languages, sections and topics to get one address. Tick nothing, and the feed has all news.
+builder-button = Get the address
+feed-preview = Latest in this feed
+feed-empty = This feed has no stories yet.
+feed-about = About this feed
+feed-site = Page on the site
+feed-by-mail = Get it by email
 
 ## Errors
 error = Error

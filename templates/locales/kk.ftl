@@ -57,6 +57,13 @@ search-label = Не іздейміз?
 search-results = Табылғаны: { $n } материал
 search-empty = Ештеңе табылмады. Басқа сөзбен іздеп көріңіз.
 search-examples = Мысалы:
+search-filters = Сүзгілер
+search-section = Бөлім
+search-from = Мына күннен бастап
+search-to = Мына күнге дейін
+search-feed = Осы іздеу RSS таспасы ретінде
+search-wider = Сүзгісіз іздеу
+search-too-long = Сұрау тым ұзын: ең көбі 8 сөз жазыңыз.
 
 ## Article
 published = Жарияланды: { $date }
@@ -225,6 +232,14 @@ copy-address = Мекенжайды көшіру
 feeds-opml = Барлық таспаның тізімі (OPML)
 feed-latest = Соңғысы: { $title }
 feed-format = Пішімі: { $format }
+builder-title = Өз таспаңызды құрастыру
+builder-help = Тілдерді, бөлімдер мен тақырыптарды белгілеп, бір мекенжай алыңыз. Ештеңе белгілемесеңіз, таспада барлық жаңалық болады.
+builder-button = Мекенжайды алу
+feed-preview = Таспадағы соңғы жаңалықтар
+feed-empty = Бұл таспада әзірге жаңалық жоқ.
+feed-about = Таспа туралы
+feed-site = Сайттағы беті
+feed-by-mail = Поштамен алу
 
 ## Errors
 error = Қате

@@ -60,6 +60,13 @@ search-results = { $n ->
 }
 search-empty = Ничего не найдено. Попробуйте другое слово.
 search-examples = Например:
+search-filters = Фильтры
+search-section = Рубрика
+search-from = С даты
+search-to = По дату
+search-feed = Этот поиск как RSS-лента
+search-wider = Искать без фильтров
+search-too-long = Запрос слишком длинный: не больше 8 слов.
 
 ## Article
 published = Опубликовано: { $date }
@@ -244,6 +251,14 @@ copy-address = Скопировать адрес
 feeds-opml = Список всех лент (OPML)
 feed-latest = Последнее: { $title }
 feed-format = Формат: { $format }
+builder-title = Собрать свою ленту
+builder-help = Отметьте языки, рубрики и темы и получите один адрес. Если ничего не отметить, в ленте будут все новости.
+builder-button = Получить адрес
+feed-preview = Последние новости ленты
+feed-empty = В этой ленте пока нет новостей.
+feed-about = О ленте
+feed-site = Страница на сайте
+feed-by-mail = Получать по почте
 
 ## Errors
 error = Ошибка

@@ -77,7 +77,7 @@ try {
   const wide = await browser.newContext({ viewport: { width: 1280, height: 900 } });
   const eyes = await wide.newPage();
   const section = await (await wide.request.get(`${base}/ru/`)).text().then((t) => t.match(/\/ru\/sections\/[a-z-]+/)[0]);
-  for (const path of ["/kk/", article, section, "/en/subscribe", new URL(settings, base).pathname, "/feeds?lang=ru", "/kk/news/none"]) {
+  for (const path of ["/kk/", article, section, "/en/subscribe", new URL(settings, base).pathname, "/feeds?lang=ru", "/feeds?lang=kk&build=1&languages=kk", "/feeds/kk", "/kk/search", "/ru/search?q=%D0%BD%D0%BE%D0%B2%D1%8B%D0%B9", "/kk/news/none"]) {
     await eyes.goto(new URL(path, base).href);
     // The pages' policy lets no foreign script in: axe is put there by the tool, not by the page.
     await eyes.evaluate(axeSource);

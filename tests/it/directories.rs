@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use jarshy::base::language::Language;
 use jarshy::newsroom::{self, Draft, Published};
-use jarshy::on_db;
-use jarshy::syndication::{Lookup, Shelf};
+use jarshy::syndication::{Lookup, Shelf, Sitemap};
 use jarshy::theme::Theme;
+use jarshy::{on_db, on_tx};
 use serde_json::Value;
 
 use crate::both_engines;
+use crate::support::browser::Browser;
 use crate::support::{Engine, TestApp};
 
 both_engines!(
@@ -18,6 +19,12 @@ both_engines!(
     a_choice_written_otherwise_moves_and_an_unknown_one_is_absent,
     a_release_changes_the_choices_of_its_language_alone,
     strangers_cannot_fill_the_shelf,
+    search_shows_what_was_found,
+    every_feed_has_a_page_for_people,
+    a_sitemap_names_each_page_with_its_last_change,
+    a_release_changes_one_child,
+    news_are_of_the_last_two_days,
+    robots_name_the_sitemaps_and_forbid_no_feed,
 );
 
 fn language(tag: &str) -> Language {
@@ -241,4 +248,313 @@ async fn strangers_cannot_fill_the_shelf(engine: Engine) {
     let again = Shelf::new(core, Arc::new(Theme::load(&app.core.config).unwrap()));
     again.refresh().await.unwrap();
     assert_eq!(rows().await, (1 + 3) * 3);
+}
+
+// ---- pages and sitemaps ----
+
+async fn search_shows_what_was_found(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    seed(&app).await;
+    let made = publish(&app, "ru", "economy", &["экспорт"], "Экспорт <зерна> вырос").await;
+    let browser = Browser::new(&app);
+    let page = browser
+        .get("/ru/search?q=%D0%B7%D0%B5%D1%80%D0%BD%D0%BE&utm_source=x")
+        .await;
+    page.is(200)
+        .has("Экспорт &lt;<mark>зерна</mark>&gt; вырос")
+        .has("Найден 1 материал")
+        .has("https://news.example.kz/ru/search/feed.rss?q=%D0%B7%D0%B5%D1%80%D0%BD%D0%BE")
+        .has("noindex");
+    for (path, words) in [
+        ("/kk/search", "Мысалы:"),
+        (
+            "/ru/search?q=%D0%BF%D1%83%D1%81%D1%82%D0%BE",
+            "Ничего не найдено. Попробуйте другое слово.",
+        ),
+        ("/en/search?q=zzz", "Nothing found. Try another word."),
+        ("/en/search?q=a+b+c+d+e+f+g+h+i", "at most 8 words"),
+        (
+            "/ru/search?q=%D0%B7%D0%B5%D1%80%D0%BD%D0%BE&section=sport",
+            "Искать без фильтров",
+        ),
+        (
+            "/ru/search?q=%D0%B7%D0%B5%D1%80%D0%BD%D0%BE&section=economy&from=2026-02-28&to=2026-02-28",
+            "Найден 1 материал",
+        ),
+        (
+            "/ru/search?q=%D0%B7%D0%B5%D1%80%D0%BD%D0%BE&to=2026-02-27",
+            "Ничего не найдено",
+        ),
+        (
+            "/ru/search?q=%D0%B7%D0%B5%D1%80%D0%BD%D0%BE&from=2026-03-01",
+            "Ничего не найдено",
+        ),
+        (
+            "/ru/search?q=%D0%B7%D0%B5%D1%80%D0%BD%D0%BE&from=gestern&section=nix",
+            "Найден 1 материал",
+        ),
+    ] {
+        browser.get(path).await.is(200).has(words);
+    }
+    browser.get("/ru/search?q=a&page=2").await.is(404);
+    browser.get("/ru/search?q=a&page=1").await.is(308);
+    newsroom::withdraw(&app.core, &made.uid, None)
+        .await
+        .unwrap();
+    browser
+        .get("/ru/search?q=%D0%B7%D0%B5%D1%80%D0%BD%D0%BE")
+        .await
+        .is(200)
+        .has("Ничего не найдено");
+}
+
+async fn every_feed_has_a_page_for_people(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    seed(&app).await;
+    let browser = Browser::new(&app);
+    for (path, words) in [
+        ("/feeds?lang=kk", "RSS таспалары"),
+        ("/feeds?lang=ru", "Собрать свою ленту"),
+        ("/feeds?lang=en", "Build your own feed"),
+        ("/feeds/all", "https://news.example.kz/feed.json"),
+        ("/feeds/kk", "Тау жаршысы (қаз)"),
+        (
+            "/feeds/ru/sections/economy",
+            "Тау жаршысы · Экономика (рус)",
+        ),
+        ("/feeds/en/sections/sport", "This feed has no stories yet."),
+        ("/feeds/ru/tags/flood", "/ru/tags/flood/feed.atom"),
+        (
+            "/feeds/f/kk,ru~economy~",
+            "Тау жаршысы · Экономика (қаз, рус)",
+        ),
+        (
+            "/feeds?lang=ru&languages=kk&languages=ru&sections=economy&sections=nix",
+            "/f/kk,ru~economy~/feed.rss",
+        ),
+        ("/feeds?lang=ru&build=1", "/f/~~/feed.rss"),
+    ] {
+        browser.get(path).await.is(200).has(words);
+    }
+    for (typed, usual) in [
+        ("/feeds/f/ru~sport,economy~", "/feeds/f/ru~economy,sport~"),
+        ("/ru/feeds", "/feeds?lang=ru"),
+    ] {
+        let answer = browser.get(typed).await;
+        answer.is(308);
+        assert_eq!(answer.header("location"), usual);
+    }
+    for unknown in [
+        "/feeds/de",
+        "/feeds/kk/sections/nix",
+        "/feeds/kk/tags/nix",
+        "/feeds/f/kk",
+        "/feeds/f/de~~",
+    ] {
+        browser.get(unknown).await.is(404);
+    }
+    browser
+        .get("/ru/sections/economy")
+        .await
+        .is(200)
+        .has("href=\"/feeds/ru/sections/economy\"")
+        .has("href=\"/ru/search\"");
+}
+
+/// The text of every such element.
+fn elements(xml: &str, name: &str) -> Vec<String> {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    xml.split(&open)
+        .skip(1)
+        .map(|rest| rest.split(&close).next().unwrap().to_owned())
+        .collect()
+}
+
+async fn a_sitemap_names_each_page_with_its_last_change(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    seed(&app).await;
+    let browser = Browser::new(&app);
+    let first = publish(&app, "kk", "economy", &[], "Жетінші").await;
+    let index = browser.get("/sitemap.xml").await;
+    index.is(200);
+    assert_eq!(
+        index.header("content-type"),
+        "application/xml; charset=utf-8"
+    );
+    assert_eq!(
+        elements(&index.body, "loc"),
+        [
+            "https://news.example.kz/sitemaps/pages.xml",
+            "https://news.example.kz/sitemaps/stories-1.xml"
+        ]
+    );
+    let before = browser.get("/sitemaps/stories-1.xml").await;
+    assert_eq!(elements(&before.body, "loc").len(), 6);
+    let again = browser
+        .get_with(
+            "/sitemaps/stories-1.xml",
+            "if-none-match",
+            before.header("etag"),
+        )
+        .await;
+    again.is(304);
+    // A translation changes the page that links it, and both say so of each other.
+    advance(&app, 3600);
+    let mut draft = Draft::new(language("en"), "Seventh", "<p>x</p>");
+    draft.story_uid = Some(first.story_uid.clone());
+    newsroom::publish(&app.core, draft).await.unwrap();
+    let browser = Browser::new(&app);
+    let after = browser.get("/sitemaps/stories-1.xml").await;
+    assert_ne!(after.header("etag"), before.header("etag"));
+    for (path, others) in [
+        ("/kk/news/jetinshi", 3),
+        ("/en/news/seventh", 3),
+        ("/kk/news/birinshi", 0),
+    ] {
+        let url = after
+            .body
+            .split("<url>")
+            .find(|url| url.contains(&format!("<loc>https://news.example.kz{path}</loc>")))
+            .unwrap();
+        assert_eq!(url.matches("xhtml:link").count(), others, "{url}");
+        if others > 0 {
+            assert_eq!(elements(url, "lastmod"), ["2026-02-28T08:05:00+05:00"]);
+            for hreflang in [
+                "hreflang=\"kk\" href=\"https://news.example.kz/kk/news/jetinshi\"",
+                "hreflang=\"en\" href=\"https://news.example.kz/en/news/seventh\"",
+                "hreflang=\"x-default\" href=\"https://news.example.kz/kk/news/jetinshi\"",
+            ] {
+                assert!(url.contains(hreflang), "{url}");
+            }
+        }
+    }
+    // What is withdrawn has no page, and the sitemap says that it changed.
+    advance(&app, 60);
+    newsroom::withdraw(&app.core, &first.uid, None)
+        .await
+        .unwrap();
+    let browser = Browser::new(&app);
+    let last = browser.get("/sitemaps/stories-1.xml").await;
+    assert!(!last.body.contains("jetinshi"), "{}", last.body);
+    let index = browser.get("/sitemap.xml").await;
+    assert_eq!(
+        elements(&index.body, "lastmod"),
+        ["2026-02-28T08:06:00+05:00", "2026-02-28T08:06:00+05:00"]
+    );
+    browser.get("/sitemaps/stories-2.xml").await.is(404);
+    browser.get("/sitemaps/nix.xml").await.is(404);
+    let pages = browser.get("/sitemaps/pages.xml").await;
+    assert!(
+        pages
+            .body
+            .contains("<loc>https://news.example.kz/kk/</loc>")
+    );
+    // No story in English is of sport, so there is no list to be found.
+    assert!(
+        pages.body.contains("/kk/sections/sport</loc>")
+            && !pages.body.contains("/en/sections/sport</loc>")
+    );
+}
+
+/// Of many articles one release changes one child; the others keep their entity tags.
+async fn a_release_changes_one_child(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    seed(&app).await;
+    // As if there had been many before: rows are numbered on.
+    let mut tx = app.core.db.begin().await.unwrap();
+    if engine == Engine::Sqlite {
+        on_tx!(&mut tx, c => sqlx::query("UPDATE sqlite_sequence SET seq = 10000 WHERE name = 'article'").execute(c).await.map(|_| ())).unwrap();
+    } else {
+        on_tx!(&mut tx, c => sqlx::query("ALTER SEQUENCE article_id_seq RESTART WITH 10001").execute(c).await.map(|_| ())).unwrap();
+    }
+    tx.commit().await.unwrap();
+    let second = publish(&app, "ru", "economy", &[], "Одиннадцатый").await;
+    assert_eq!(second.article_id, 10_001);
+    let shelf = shelf(&app);
+    let tags = async || {
+        shelf.refresh().await.unwrap();
+        let mut tags = Vec::new();
+        for sitemap in [
+            Sitemap::Index,
+            Sitemap::Stories(1),
+            Sitemap::Stories(2),
+            Sitemap::Stories(3),
+        ] {
+            tags.push(shelf.find_sitemap(sitemap).await.unwrap());
+        }
+        tags
+    };
+    let before = tags().await;
+    assert!(before[2].is_none());
+    publish(&app, "kk", "economy", &[], "Он екінші").await;
+    let after = tags().await;
+    assert_eq!(before[1], after[1]);
+    assert!(before[0] != after[0] && before[3] != after[3]);
+    // A process that starts now says the same.
+    let fresh = Shelf::new(
+        app.core.clone(),
+        Arc::new(Theme::load(&app.core.config).unwrap()),
+    );
+    assert_eq!(
+        fresh.find_sitemap(Sitemap::Stories(3)).await.unwrap(),
+        after[3]
+    );
+}
+
+async fn news_are_of_the_last_two_days(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    newsroom::sync_sections(&app.core).await.unwrap();
+    for (at, tag, title) in [
+        ("2026-02-26T06:30:00+05:00", "kk", "Ескі"),
+        ("2026-02-26T07:30:00+05:00", "ru", "Позавчера & <сегодня>"),
+        ("2026-02-28T06:00:00+05:00", "en", "Today"),
+    ] {
+        let mut draft = Draft::new(language(tag), title, "<p>x</p>");
+        draft.released_at = Some(at.parse().unwrap());
+        newsroom::publish(&app.core, draft).await.unwrap();
+    }
+    app.set_time("2026-02-28T07:59:00+05:00");
+    let browser = Browser::new(&app);
+    let now = browser.get("/news-sitemap.xml").await;
+    assert_eq!(
+        elements(&now.body, "news:title"),
+        ["Today", "Позавчера &amp; &lt;сегодня&gt;"]
+    );
+    assert_eq!(elements(&now.body, "news:language"), ["en", "ru"]);
+    assert_eq!(
+        elements(&now.body, "news:name"),
+        ["Tau Herald", "Тау жаршысы"]
+    );
+    assert_eq!(
+        elements(&now.body, "news:publication_date"),
+        ["2026-02-28T06:00:00+05:00", "2026-02-26T07:30:00+05:00"]
+    );
+    // Kept no longer than the hour lasts.
+    assert_eq!(now.header("cache-control"), "public, max-age=60");
+    app.set_time("2026-02-28T08:00:00+05:00");
+    let later = browser.get("/news-sitemap.xml").await;
+    assert_eq!(elements(&later.body, "news:title"), ["Today"]);
+    assert_ne!(later.header("etag"), now.header("etag"));
+    assert_eq!(later.header("cache-control"), "public, max-age=600");
+}
+
+async fn robots_name_the_sitemaps_and_forbid_no_feed(engine: Engine) {
+    let app = TestApp::spawn_with(engine, "").await;
+    let mut config = (*app.core.config).clone();
+    config.server.robots = vec![
+        "User-agent: examplebot".to_owned(),
+        "Disallow: /".to_owned(),
+    ];
+    let mut core = app.core.clone();
+    core.config = Arc::new(config);
+    let theme = Arc::new(Theme::load(&core.config).unwrap());
+    let browser = Browser::of(jarshy::app::App::new(core, theme, None).router());
+    browser
+        .get("/robots.txt")
+        .await
+        .is(200)
+        .has("User-agent: examplebot\nDisallow: /\n")
+        .has("\nSitemap: https://news.example.kz/sitemap.xml\n")
+        .has("\nSitemap: https://news.example.kz/news-sitemap.xml\n")
+        .lacks("Disallow: /feed");
 }

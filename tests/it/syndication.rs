@@ -534,7 +534,9 @@ fn router(core: &Core) -> axum::Router {
         views: Arc::new(ViewCounter::default()),
         inbox: None,
     };
-    jarshy::web::feeds::routes().with_state(state)
+    jarshy::web::feeds::routes()
+        .merge(jarshy::web::directory::routes())
+        .with_state(state)
 }
 
 async fn ask(
@@ -650,7 +652,7 @@ async fn a_reader_that_has_the_bytes_gets_304(engine: Engine) {
                     let suffix = if accept == "gzip" { "-gzip" } else { "" };
                     assert_eq!(got["etag"], format!("\"{stem}{suffix}\""));
                     assert_eq!(got["last-modified"], modified);
-                    assert_eq!(got["vary"], "Accept-Encoding");
+                    assert_eq!(got["vary"], "Accept-Encoding, Sec-Fetch-Dest");
                     assert_eq!(
                         got["cache-control"],
                         "public, max-age=300, stale-while-revalidate=300, stale-if-error=86400"

@@ -13,4 +13,4 @@ pub use fold::{WORDS, words};
 pub use index::index_all;
 pub(super) use index::index_of;
 pub use query::{MAX_LETTERS, MAX_WORDS, Query, QueryError};
-pub use snippet::{Part, mark, snippet};
+pub use snippet::{Part, mark, snippet, snippet_of};

@@ -4,6 +4,7 @@ use serde::Serialize;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::fold::split;
+use crate::newsroom::markup::plain_text;
 
 /// A piece of text, and whether it is a word that was looked for.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -85,6 +86,13 @@ pub fn snippet(text: &str, stems: &[&str]) -> Option<Vec<Part>> {
         });
     }
     Some(parts)
+}
+
+/// What is shown of a story: the words around the first hit in its summary or, if there is none, in its body; else the summary.
+pub fn snippet_of(summary: &str, body_html: &str, stems: &[&str]) -> Vec<Part> {
+    snippet(summary, stems)
+        .or_else(|| snippet(&plain_text(body_html, &[]), stems))
+        .unwrap_or_else(|| mark(summary, stems))
 }
 
 fn is_hit(piece: &str, stems: &[&str]) -> bool {

@@ -38,8 +38,3 @@ pub(super) async fn ready(State(state): State<WebState>) -> impl IntoResponse {
     };
     (answer.0, [(CACHE_CONTROL, "no-store")], answer.1)
 }
-
-/// `GET /robots.txt`
-pub(super) async fn robots() -> &'static str {
-    "User-agent: *\nDisallow: /confirm/\nDisallow: /preferences/\nDisallow: /unsubscribe/\nDisallow: /inbox\n"
-}

@@ -31,8 +31,8 @@ struct Listing {
     pages: i64,
     newer: Option<String>,
     older: Option<String>,
-    /// The page's own feed.
-    feed: Option<String>,
+    /// The page about its feed.
+    feed: String,
 }
 
 /// `GET /{lang}/sections/{slug}`
@@ -147,7 +147,7 @@ async fn listing(
             pages,
             newer: (number > 1).then(|| at(number - 1)),
             older: (number < pages).then(|| at(number + 1)),
-            feed: shell.feeds.first().map(|feed| feed.href.clone()),
+            feed: format!("/feeds/{lang}/{place}"),
         },
     )
 }

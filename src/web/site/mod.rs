@@ -9,6 +9,7 @@ mod issue;
 pub mod language;
 mod listing;
 mod other_news;
+mod search;
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -33,7 +34,7 @@ pub fn routes() -> Router<WebState> {
         .route("/{lang}/news/{slug}", get(article::page))
         .route("/{lang}/news/{slug}/entry.atom", get(entry::document))
         .route("/issues/{uid}", get(issue::page))
-        .route("/robots.txt", get(health::robots))
+        .route("/{lang}/search", get(search::page))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
 }

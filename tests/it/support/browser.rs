@@ -31,6 +31,11 @@ impl Browser {
         }
     }
 
+    /// A browser before any router.
+    pub const fn of(router: Router) -> Self {
+        Self { router }
+    }
+
     /// A browser whose router counts views in `views`, so that a story can write them when it likes.
     pub fn counting(app: &TestApp, views: Arc<ViewCounter>) -> Self {
         let core = app.core.clone();

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Judges every feed of a running Jarshy with parsers and grammars that are not ours.
 
-    judge.py BASE_URL [--etags FILE | --same-etags FILE] [--tags N]
+    judge.py BASE_URL [--etags FILE | --same-etags FILE] [--tags N] [--also FOLDER…]
 
-Asks BASE_URL/feeds.opml for the feeds, adds the tag feeds that their categories name (the first N, 20 by default), and looks at
+Asks BASE_URL/feeds.opml for the feeds, adds the tag feeds that their categories name (the first N, 20 by default) and those named
+with `--also` (`/f/kk,ru~~`, `/kk/search?q=su`), and looks at
 each in its three formats: well-formed for lxml, not bozo for feedparser, valid for jing with the grammar of RFC 4287 and for the
 JSON Feed schema, without an event of `valid.py` that `allowed.py` does not excuse, read alike by feedsmith, the same ids in the same
 order, HEAD like GET, gzip like identity, 304 for its ETag and its date. The pictures that a feed names have the sizes that its
@@ -310,12 +311,17 @@ def jing(files):
     check("jing itself had nothing else to say", (done.returncode == 0) == (not said), said)
 
 
+def file_name(path):
+    return re.sub(r"[^\w.,~-]", "_", path.strip("/"))
+
+
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("base")
     arguments.add_argument("--etags", type=Path)
     arguments.add_argument("--same-etags", type=Path)
     arguments.add_argument("--tags", type=int, default=20)
+    arguments.add_argument("--also", nargs="*", default=[])
     asked = arguments.parse_args()
     site = Site(asked.base)
 
@@ -338,12 +344,13 @@ def main():
 
     etags, seen_tags, atoms, read = {}, [], [], {}
     with tempfile.TemporaryDirectory() as work:
-        queue = list(folders)
+        queue = folders + asked.also
         while queue:
             folder = queue.pop(0)
             ids, titles = {}, {}
             for kind in ("rss", "atom", "json"):
-                path = f"{folder}/feed.{kind}"
+                place, mark, words = folder.partition("?")
+                path = f"{place}/feed.{kind}{mark}{words}"
                 url = site.base + path
                 status, headers, body = site.ask(path)
                 if not check(f"{path} answers", status == 200 and headers.get("etag") and headers.get("last-modified"), (status, headers)):
@@ -373,7 +380,7 @@ def main():
                                 queue.append(tag)
                     else:
                         found = judge_atom(path, url, body)
-                        atoms.append(str(Path(work) / path.strip("/").replace("/", "_")))
+                        atoms.append(str(Path(work) / file_name(path)))
                         tree = etree.fromstring(body)
                         if len(atoms) == 1:
                             pictures(site, path, [("an icon", tree.findtext(f"{ATOM}icon"), lambda w, h: w == h >= 512),
@@ -382,7 +389,7 @@ def main():
                     check(f"{path} has as many entries for feedparser", found and len(parsed.entries) == len(found[0]), len(parsed.entries))
                 if found:
                     ids[kind], titles[kind] = found
-                    file = Path(work) / path.strip("/").replace("/", "_")
+                    file = Path(work) / file_name(path)
                     file.write_bytes(body)
                     read[str(file)] = (path, *found)
             check(f"{folder or '/'} has the same ids in the same order", ids.get("rss") == ids.get("atom") == ids.get("json"), ids)
