@@ -38,6 +38,7 @@ mkdir -p target/peers
 stamp=$(cat tests/peers/requirements.txt tests/peers/package.json | sha256sum | cut -d' ' -f1)
 if [ "$(cat target/peers/stamp 2>/dev/null || true)" != "$stamp" ]; then
   rm -rf target/peers/venv
+  hash -r # PATH may have led into it.
   python3 -m venv target/peers/venv
   target/peers/venv/bin/pip install --quiet --disable-pip-version-check -r tests/peers/requirements.txt
   cp tests/peers/package.json target/peers/package.json

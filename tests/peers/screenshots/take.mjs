@@ -20,6 +20,12 @@ try {
       article: front.match(new RegExp(`/${lang}/news/[a-z0-9-]+`))[0],
       section: front.match(new RegExp(`/${lang}/sections/[a-z0-9-]+`))[0],
       subscribe: `/${lang}/subscribe`,
+      feeds: `/feeds?lang=${lang}`,
+      builder: `/feeds?lang=${lang}&build=1&languages=kk&languages=${lang}&sections=economy#builder`,
+      "feed-page": `/feeds/${lang}/sections/economy`,
+      search: `/${lang}/search?q=${encodeURIComponent({ kk: "жаңа", ru: "новый", en: "new" }[lang])}`,
+      rss: `/${lang}/feed.rss`,
+      atom: `/${lang}/feed.atom`,
     };
   }
   // A digest per language: its mail, its page in the browser and its reader's settings.
@@ -49,6 +55,8 @@ try {
       const page = await context.newPage();
       for (const [lang, paths] of Object.entries(pages)) {
         for (const [name, path] of Object.entries(paths)) {
+          // A feed has no words of its own but those of its stories: one language shows it.
+          if ((name === "rss" || name === "atom") && lang !== "kk") continue;
           // One of each is enough to judge dark; the repository need not hold every pair.
           if (scheme === "dark" && form === "desktop" && lang !== "kk") continue;
           const query = name === "digest" ? `?images=1&dark=${scheme === "dark" ? 1 : 0}&width=${form}` : "";
