@@ -13,10 +13,9 @@ use atom_syndication::{
 
 use super::document::{Alternate, Document, GENERATOR, GENERATOR_VERSION, Item};
 use super::feed::Format;
-use super::rss::{Foreign, NAMESPACES, STYLESHEET, feed_elements, media_content};
+use super::rss::{DECLARATION, Foreign, NAMESPACES, STYLESHEET, feed_elements, media_content};
 use crate::base::time::{Timestamp, Zone};
 
-const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>";
 const CONFIG: WriteConfig = WriteConfig {
     write_document_declaration: false,
     indent_size: None,

@@ -20,7 +20,7 @@ pub const NAMESPACES: [(&str, &str); 4] = [
 ];
 
 /// How XML begins.
-const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>";
+pub(super) const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>";
 /// What stands behind it: a browser that is led to a feed shows a page that can be read.
 pub(super) const STYLESHEET: &str = "<?xml-stylesheet type=\"text/css\" href=\"/feed.css\"?>";
 

@@ -47,6 +47,8 @@ const EPOCHS: i64 = 1 << 32;
 const POLL: Duration = Duration::from_secs(1);
 /// A scope that nobody asked for so long is no longer built ahead of a request.
 const WARM_SECS: i64 = 24 * 3600;
+/// So long what is waited for is known while nothing changes.
+const FOLLOW_SECS: i64 = 60;
 /// After a failed build the old bytes are served so long before the next try.
 const RETRY_SECS: i64 = 5;
 /// More new log entries than this dirty whole languages, so that a large import is not read twice.
@@ -190,6 +192,8 @@ pub enum Lookup {
     Unknown,
     /// The feed's canonical path is another.
     Moved(String),
+    /// The feed was of a section that was closed so long ago that it is gone for good.
+    Gone,
     /// A feed, with validators that are right.
     Feed(Found),
 }
@@ -215,6 +219,16 @@ pub struct Shelf {
     listing: ArcSwapOption<Listing>,
     listing_flight: Mutex<()>,
     sitemaps: Sitemaps,
+    followed: Mutex<Followed>,
+}
+
+/// The scopes that are waited for, as they were at a head and an instant. Who subscribes makes the shelf build the feed, so they
+/// need to be read again only when something changed; and now and then, for what another instance accepted.
+#[derive(Default)]
+struct Followed {
+    head: i64,
+    at: Option<Timestamp>,
+    scopes: Arc<HashSet<Scope>>,
 }
 
 impl Shelf {
@@ -237,6 +251,7 @@ impl Shelf {
             listing: ArcSwapOption::empty(),
             listing_flight: Mutex::new(()),
             sitemaps: Sitemaps::default(),
+            followed: Mutex::default(),
         }
     }
 
@@ -502,6 +517,10 @@ impl Shelf {
             (slot, key.format)
         };
         let now = self.core.clock.now();
+        let closed_days = self.core.config.feeds.closed_days;
+        if state.catalogue.is_gone(&slot.scope, closed_days, now) {
+            return Ok(Lookup::Gone);
+        }
         slot.asked_at.store(now.as_millis(), Ordering::Relaxed);
         let needed = state.needed(&slot.scope);
         let shelved = if let Some(shelved) = slot.fresh(needed) {
@@ -695,6 +714,34 @@ impl Shelf {
         Ok(())
     }
 
+    async fn waited_for(&self, state: &State) -> Arc<HashSet<Scope>> {
+        let now = self.core.clock.now();
+        let mut followed = self.followed.lock().await;
+        let is_fresh = followed.head == state.head
+            && followed
+                .at
+                .is_some_and(|at| at <= now && now < at.plus_secs(FOLLOW_SECS));
+        if is_fresh {
+            return followed.scopes.clone();
+        }
+        match websub::topics::follow(&self.core, &state.catalogue).await {
+            Ok(scopes) => {
+                for scope in &scopes {
+                    // As if somebody asked, so that it is not let go.
+                    let slot = self.slot(scope);
+                    slot.asked_at.store(now.as_millis(), Ordering::Relaxed);
+                }
+                *followed = Followed {
+                    head: state.head,
+                    at: Some(now),
+                    scopes: Arc::new(scopes.into_iter().collect()),
+                };
+            }
+            Err(error) => tracing::warn!(%error, "the subscribed feeds could not be read"),
+        }
+        followed.scopes.clone()
+    }
+
     /// Builds what changed and was asked for lately, or is waited for by somebody who does not ask (WebSub). What anybody can make
     /// by asking is built when it is asked for.
     async fn build_ahead(&self) {
@@ -703,19 +750,7 @@ impl Shelf {
         };
         // Readers of an outside hub are known to nobody but the hub, so every feed that ever was counts as waited for.
         let has_hubs = !self.core.config.websub.hubs.is_empty();
-        let waited_for: HashSet<Scope> =
-            match websub::topics::follow(&self.core, &state.catalogue).await {
-                Ok(scopes) => scopes.into_iter().collect(),
-                Err(error) => {
-                    tracing::warn!(%error, "the subscribed feeds could not be read");
-                    HashSet::new()
-                }
-            };
-        for scope in &waited_for {
-            // As if somebody asked, so that it is not let go.
-            let now = self.core.clock.now().as_millis();
-            self.slot(scope).asked_at.store(now, Ordering::Relaxed);
-        }
+        let waited_for = self.waited_for(&state).await;
         let since = self.core.clock.now().plus_secs(-WARM_SECS).as_millis();
         let slots: Vec<Arc<Slot>> = read(&self.slots)
             .values()

@@ -70,11 +70,8 @@ pub async fn delete_rows(tx: &mut Tx, feed_keys: &[String]) -> Result<()> {
 /// instance put there. `row.last_modified` is the present second; it becomes one second more than before where that is later.
 ///
 /// Equal bytes keep their validators and only learn the later number, so that an older build cannot replace them afterwards.
-pub async fn put(tx: &mut Tx, row: &Row, body: &[u8]) -> Result<Row> {
-    Ok(replace(tx, row, body).await?.0)
-}
-
-/// The same; and whether ours took the place of other bytes, which happens once for each change, whoever builds it.
+///
+/// Also says whether ours took the place of other bytes, which happens once for each change, whoever builds it.
 pub async fn replace(tx: &mut Tx, row: &Row, body: &[u8]) -> Result<(Row, bool)> {
     let stood: bool = on_tx!(tx, c => sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM shelf WHERE feed_key = $1)").bind(&row.feed_key).fetch_one(&mut *c).await)?;

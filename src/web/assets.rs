@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::WebState;
 use super::error::WebError;
-use super::protect::matches;
+use super::protect::has;
 use crate::base::token::hex;
 use crate::config::Config;
 use crate::theme::icons;
@@ -88,10 +88,7 @@ fn pictures() -> Router<WebState> {
 fn picture(path: &str, state: &WebState, headers: &HeaderMap) -> Result<Response, WebError> {
     let icon = state.theme.icon(path).ok_or(WebError::NotFound)?;
     let tag = format!("\"{}\"", icon.stem);
-    let has_it = headers
-        .get(IF_NONE_MATCH)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|known| matches(known, &tag));
+    let has_it = has(headers, &tag);
     let mut response = if has_it {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -179,10 +176,7 @@ async fn file(
         "public, max-age=3600"
     };
     out.insert(CACHE_CONTROL, HeaderValue::from_static(keep));
-    let has_it = headers
-        .get(IF_NONE_MATCH)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|known| matches(known, &tag));
+    let has_it = has(&headers, &tag);
     if has_it {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         *response.body_mut() = Body::empty();

@@ -104,6 +104,7 @@ async fn answer(
     let found = match state.shelf.find(&address(uri)).await? {
         Lookup::Unknown => return Ok(unknown(state)),
         Lookup::Moved(path) => return Ok(moved(&path)),
+        Lookup::Gone => return Ok(gone(state)),
         Lookup::Feed(found) => found,
     };
     let Some(coding) = coding::choose(joined(headers, &ACCEPT_ENCODING).as_deref()) else {
@@ -274,15 +275,30 @@ fn moved(path: &str) -> Response {
 }
 
 fn unknown(state: &WebState) -> Response {
-    let list = state.core.config.server.absolute("/feeds");
-    let mut response = plain(
+    absent(
+        state,
         StatusCode::NOT_FOUND,
-        format!("There is no such feed. All feeds are listed at {list}\n"),
-    );
-    response.headers_mut().insert(
-        CACHE_CONTROL,
-        HeaderValue::from_static("public, max-age=60"),
-    );
+        "There is no such feed.",
+        "public, max-age=60",
+    )
+}
+
+/// A section was closed and its feed has said so for long enough: readers take 410 for the end and stop asking.
+fn gone(state: &WebState) -> Response {
+    absent(
+        state,
+        StatusCode::GONE,
+        "This feed has ended.",
+        "public, max-age=86400",
+    )
+}
+
+fn absent(state: &WebState, status: StatusCode, why: &str, keep: &'static str) -> Response {
+    let list = state.core.config.server.absolute("/feeds");
+    let mut response = plain(status, format!("{why} All feeds are listed at {list}\n"));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static(keep));
     response
 }
 
@@ -339,6 +355,7 @@ async fn guess_in(State(state): State<WebState>, OriginalUri(uri): OriginalUri) 
     match state.shelf.find(&path).await {
         Ok(Lookup::Feed(found)) => moved(&found.key.path()),
         Ok(Lookup::Moved(path)) => moved(&path),
+        Ok(Lookup::Gone) => gone(&state),
         Ok(Lookup::Unknown) => unknown(&state),
         Err(error) => unavailable(&error),
     }

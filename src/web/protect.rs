@@ -105,6 +105,14 @@ pub(super) async fn conditional(request: Request, next: Next) -> Response {
     Response::from_parts(parts, axum::body::Body::empty())
 }
 
+/// Whether the reader has what that tag names.
+pub(super) fn has(headers: &HeaderMap, tag: &str) -> bool {
+    headers
+        .get(IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|known| matches(known, tag))
+}
+
 /// Weak comparison of `If-None-Match` with a tag.
 pub(super) fn matches(known: &str, tag: &str) -> bool {
     let stem = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();

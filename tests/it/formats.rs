@@ -252,6 +252,21 @@ async fn a_closed_section_says_that_it_is_over(engine: Engine) {
     let short = with(&closed, |c| c.feeds.items = 1);
     let part = marks(&short, "economy").await;
     assert_eq!((part.0, part.1, part.2, part.4), (0, 0, yes, 1));
+    // After the days of the settings the feed is gone, for those too who were just served; its neighbours stay.
+    let router = router(&closed);
+    let status = async |path| ask(&router, path, &[]).await.0;
+    let feed = "/kk/sections/economy/feed.atom";
+    assert_eq!(status(feed).await, StatusCode::OK);
+    app.set_time("2026-05-30T08:59:59+05:00");
+    assert_eq!(status(feed).await, StatusCode::OK);
+    app.set_time("2026-05-30T09:00:00+05:00");
+    let (gone, headers, said) = ask(&router, feed, &[("if-none-match", "*")]).await;
+    assert_eq!(gone, StatusCode::GONE);
+    assert_eq!(headers["content-type"], "text/plain; charset=utf-8");
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains("https://news.example.kz/feeds"), "{said}");
+    assert_eq!(status("/kk/sections/sport/feed.atom").await, StatusCode::OK);
+    assert_eq!(status("/kk/sections/economy").await, StatusCode::OK);
     // A section that comes back is open again.
     newsroom::sync_sections(&app.core).await.unwrap();
     assert_eq!(marks(&app.core, "economy").await.2, None);

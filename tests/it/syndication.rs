@@ -92,7 +92,7 @@ async fn head_of(shelf: &Shelf, path: &str) -> Arc<Head> {
     match shelf.find(path).await.unwrap() {
         Lookup::Feed(found) => found.head,
         Lookup::Moved(to) => panic!("{path} moved to {to}"),
-        Lookup::Unknown => panic!("{path} is unknown"),
+        Lookup::Unknown | Lookup::Gone => panic!("{path} is unknown"),
     }
 }
 
@@ -479,7 +479,10 @@ async fn an_older_build_never_replaces_a_newer(engine: Engine) {
             last_modified: at,
         };
         let mut tx = app.core.db.begin().await.unwrap();
-        let now = store::put(&mut tx, &row, etag.as_bytes()).await.unwrap();
+        let now = store::replace(&mut tx, &row, etag.as_bytes())
+            .await
+            .unwrap()
+            .0;
         tx.commit().await.unwrap();
         let (row, body) = store::find_body(&app.core.db, "kk/feed.rss")
             .await

@@ -42,6 +42,7 @@ both_engines!(
     leases_are_finite_sent_and_enforced,
     a_full_hub_denies_after_acceptance,
     a_feed_that_is_no_more_denies_its_subscribers,
+    a_feed_of_a_closed_section_ends_with_its_days,
     a_change_is_delivered_whole_with_its_type_and_links,
     deliveries_are_retried_with_a_bound,
     gone_ends_the_subscription_and_redirects_are_not_followed,
@@ -785,6 +786,31 @@ async fn a_feed_that_is_no_more_denies_its_subscribers(engine: Engine) {
         Some("https://news.example.kz/kk/sections/nowhere/feed.atom")
     );
     assert_eq!((one.subscriptions().await, one.jobs().await), (1, 0));
+}
+
+/// Row “denial”, and 410 of HTTP: who waits for a feed that has ended is told so.
+async fn a_feed_of_a_closed_section_ends_with_its_days(engine: Engine) {
+    let (app, one) = open(engine).await;
+    let peer = Peer::listen().await;
+    let topic = "https://news.example.kz/kk/sections/economy/feed.rss";
+    one.subscribe(topic, &peer.at("/hook"), &[]).await;
+    let mut core = app.core.clone();
+    let mut config = Config::clone(&core.config);
+    config.sections.retain(|section| section.slug != "economy");
+    config.feeds.closed_days = 1;
+    core.config = Arc::new(config);
+    newsroom::sync_sections(&core).await.unwrap();
+    let closed = Instance::new(core);
+    closed.later(86_399);
+    closed.catch_up().await;
+    peer.take();
+    assert_eq!(closed.subscriptions().await, 1, "it is over, but not gone");
+    closed.later(61);
+    closed.catch_up().await;
+    let seen = peer.take();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].parameter("hub.mode").as_deref(), Some("denied"));
+    assert_eq!(closed.subscriptions().await, 0);
 }
 
 /// Row “distribution: POST, Content-Type of topic, Link hub+self, full content”.

@@ -116,7 +116,7 @@ async fn topic(core: &Core, shelf: &Shelf, request: &Request) -> Result<String, 
     let canonical = match found {
         Lookup::Feed(found) => found.key.path(),
         Lookup::Moved(path) => path,
-        Lookup::Unknown => return Err(foreign()),
+        Lookup::Unknown | Lookup::Gone => return Err(foreign()),
     };
     let address = server.absolute(&canonical);
     if address == request.topic {

@@ -17,7 +17,11 @@ pub async fn follow(core: &Core, catalogue: &Catalogue) -> Result<Vec<Scope>> {
     let mut scopes = Vec::new();
     let now = core.clock.now();
     for (topic, verified_at) in store::list_topics(&core.db, now).await? {
-        match FeedKey::parse(&topic).filter(|key| catalogue.has(&key.scope)) {
+        let is_there = |key: &FeedKey| {
+            catalogue.has(&key.scope)
+                && !catalogue.is_gone(&key.scope, core.config.feeds.closed_days, now)
+        };
+        match FeedKey::parse(&topic).filter(is_there) {
             Some(key) => scopes.push(key.scope),
             None if verified_at > now.plus_secs(-YOUNG) => {}
             None => end(core, &topic, "the feed is no more").await?,

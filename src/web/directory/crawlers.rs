@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 
@@ -10,7 +10,7 @@ use crate::syndication::Sitemap;
 use crate::syndication::sitemap::secs_of_hour_left;
 use crate::web::WebState;
 use crate::web::error::WebError;
-use crate::web::protect::matches;
+use crate::web::protect::has;
 
 /// Seconds for which a sitemap is kept.
 const KEPT: i64 = 600;
@@ -81,10 +81,7 @@ async fn answer(
         .ok_or(WebError::NotFound)?;
     // Weak, because the same text travels plain and compressed.
     let tag = format!("W/\"{stem}\"");
-    let has_it = headers
-        .get(IF_NONE_MATCH)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|known| matches(known, &tag));
+    let has_it = has(headers, &tag);
     let mut response = if has_it {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;

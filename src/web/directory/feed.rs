@@ -104,6 +104,21 @@ pub(super) fn topic(catalogue: &Catalogue, scope: &Scope, language: &Language) -
     scope.topic(language, &catalogue.sections, catalogue.tags.values())
 }
 
+/// The scope as the builder's form sends it, to stand behind another pair.
+pub(super) fn ticked(scope: &Scope) -> String {
+    let mut out = url::form_urlencoded::Serializer::new(String::from("&build=1"));
+    for language in scope.languages() {
+        out.append_pair("languages", language.as_str());
+    }
+    for section in scope.sections() {
+        out.append_pair("sections", section);
+    }
+    for tag in scope.tags() {
+        out.append_pair("tags", tag);
+    }
+    out.finish()
+}
+
 /// What `web/feed.html` is given.
 #[derive(Serialize)]
 struct FeedPage {
@@ -212,17 +227,6 @@ async fn page(state: &WebState, uri: &Uri, scope: Scope) -> Result<Response, Web
     shell.is_private = scope.is_dynamic();
     let interface = shell.interface.clone();
     let stories = newest(state, &catalogue, &scope, &interface, SHOWN).await?;
-    let mut ticked = url::form_urlencoded::Serializer::new(String::new());
-    ticked.append_pair("lang", language.as_str());
-    for language in scope.languages() {
-        ticked.append_pair("languages", language.as_str());
-    }
-    for section in scope.sections() {
-        ticked.append_pair("sections", section);
-    }
-    for tag in scope.tags() {
-        ticked.append_pair("tags", tag);
-    }
     render(
         state,
         &shell,
@@ -233,7 +237,7 @@ async fn page(state: &WebState, uri: &Uri, scope: Scope) -> Result<Response, Web
                 Scope::All => shell.front.clone(),
                 other => other.page_path(),
             }),
-            builder: format!("/feeds?{}#builder", ticked.finish()),
+            builder: format!("/feeds?lang={language}{}#builder", ticked(&scope)),
             subscribe: shell
                 .has_newsletter
                 .then(|| format!("/{language}/subscribe")),

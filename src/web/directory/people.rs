@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 
-use super::feed::{Addresses, Story, newest, topic};
+use super::feed::{Addresses, Story, newest, ticked, topic};
 use crate::base::language::Language;
 use crate::newsroom::Choice;
 use crate::newsroom::store::list_current_tags;
@@ -143,22 +143,20 @@ async fn people(
     let config = &state.core.config;
     let zone = config.newsroom.zone();
     let choice = choice(&catalogue, asked);
+    let scope = Scope::Selection(choice.clone());
     let is_built = ["languages", "sections", "tags", "build"]
         .iter()
         .any(|name| asked.has(name));
-    let ticked = if is_built {
-        pairs(&choice)
+    let build = if is_built {
+        ticked(&scope)
     } else {
         String::new()
     };
-    let mut shell = Shell::new(state, language, |code| {
-        format!("/feeds?lang={code}{ticked}")
-    });
+    let mut shell = Shell::new(state, language, |code| format!("/feeds?lang={code}{build}"));
     shell.canonical = Some(config.server.absolute("/feeds"));
     shell.feeds = feed_links(discovery(config, language, None));
     let interface = shell.interface.clone();
     let built = if is_built {
-        let scope = Scope::Selection(choice.clone());
         let own = topic(&catalogue, &scope, scope.own_language(config));
         let mut found = links(config, &scope, own.as_deref());
         found.extend(discovery(config, language, None));
@@ -232,21 +230,6 @@ fn choice(catalogue: &Catalogue, asked: &Asked) -> Choice {
     Choice::new(&languages, &sections, &tags)
         .or_else(|_| Choice::new(&[], &[], &[]))
         .expect("an empty choice is one")
-}
-
-/// The choice as the form sends it.
-fn pairs(choice: &Choice) -> String {
-    let mut out = url::form_urlencoded::Serializer::new(String::from("&build=1"));
-    for language in choice.languages() {
-        out.append_pair("languages", language.as_str());
-    }
-    for section in choice.sections() {
-        out.append_pair("sections", section);
-    }
-    for tag in choice.tags() {
-        out.append_pair("tags", tag);
-    }
-    out.finish()
 }
 
 async fn builder(
