@@ -69,7 +69,14 @@ pub fn snippet(text: &str, stems: &[&str]) -> Option<Vec<Part>> {
     } else {
         stop
     };
-    let mut parts = mark(text[start..stop].trim_end(), stems);
+    let is_cut = stop < text.len();
+    let shown = text[start..stop].trim_end();
+    let shown = if is_cut {
+        shown.trim_end_matches(|c: char| !c.is_alphanumeric())
+    } else {
+        shown
+    };
+    let mut parts = mark(shown, stems);
     if start > 0 {
         parts.insert(
             0,
@@ -79,9 +86,9 @@ pub fn snippet(text: &str, stems: &[&str]) -> Option<Vec<Part>> {
             },
         );
     }
-    if stop < text.len() {
+    if is_cut {
         parts.push(Part {
-            text: " …".to_owned(),
+            text: "…".to_owned(),
             is_hit: false,
         });
     }
@@ -136,7 +143,7 @@ mod tests {
         assert!(
             found.starts_with("… бір сөз бір")
                 && found.contains(" [Қазақстан] тағы")
-                && found.ends_with("сөз …"),
+                && found.ends_with("тағы сөз…"),
             "{found}"
         );
         assert_eq!(snippet(text, &["жоқ"]), None);

@@ -61,6 +61,8 @@ try {
           if (scheme === "dark" && form === "desktop" && lang !== "kk") continue;
           const query = name === "digest" ? `?images=1&dark=${scheme === "dark" ? 1 : 0}&width=${form}` : "";
           await page.goto(new URL(path + query, base).href);
+          // The page scrolls gently to what the address names; the camera does not wait for that.
+          if (name === "builder") await page.locator("#builder").evaluate((box) => box.scrollIntoView({ behavior: "instant" }));
           const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
           if (wide > 0) console.error(`${name} ${lang} at ${width} px is ${wide} px too wide`);
           await page.screenshot({ path: `${folder}/${name}-${lang}-${form}-${scheme}.png` });
