@@ -95,8 +95,9 @@ impl App {
             && let Some(listener) = listener
         {
             let (router, stopped, fail) = (self.router(), stop.clone(), fail.clone());
+            let hot = Arc::new(web::hot::Hot::new(shelf.clone(), core.clock.clone()));
             tracker.spawn(async move {
-                if let Err(error) = web::serve::serve(listener, router, stopped).await {
+                if let Err(error) = web::serve::serve(listener, router, hot, stopped).await {
                     fail("the web server", error.into());
                 }
             });

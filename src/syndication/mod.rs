@@ -12,6 +12,7 @@ pub mod absolute;
 pub mod atom;
 pub mod catalogue;
 pub mod check;
+pub mod coding;
 pub mod directory;
 pub mod discovery;
 pub mod document;
@@ -28,6 +29,7 @@ pub mod store;
 pub mod websub;
 
 pub use catalogue::Catalogue;
+pub use coding::Coding;
 pub use discovery::{FeedLink, Topic, discovery};
 pub use document::Document;
 pub use feed::{FeedKey, Format, Scope};

@@ -1,12 +1,9 @@
 //! From a document to bytes that may go on the shelf.
 
-use std::io::Write;
-
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
+use super::coding::Coding;
 use super::document::Document;
 use super::feed::Format;
 use super::{atom, check, json, rss};
@@ -18,38 +15,25 @@ pub struct Rendered {
     pub format: Format,
     /// What the validators of all codings have in common: a hash of the bytes.
     pub stem: String,
-    /// The bytes in their codings.
-    pub body: Body,
+    /// The bytes.
+    pub bytes: Bytes,
+    /// The same in the codings that readers are waiting for.
+    pub coded: Vec<(Coding, Bytes)>,
 }
 
-/// One body in every coding it is served in.
-#[derive(Clone, Debug)]
-pub struct Body {
-    /// As it is.
-    pub identity: Bytes,
-    /// `Content-Encoding: gzip`.
-    pub gzip: Bytes,
-}
-
-impl Body {
-    /// Compresses ahead of any request.
-    pub fn new(identity: Vec<u8>) -> Self {
-        // Neither name nor time in the header: equal bytes give equal bytes.
-        let mut encoder =
-            GzEncoder::new(Vec::with_capacity(identity.len() / 3), Compression::best());
-        let gzip = encoder
-            .write_all(&identity)
-            .and_then(|()| encoder.finish())
-            .expect("writing into memory cannot fail");
-        Self {
-            identity: identity.into(),
-            gzip: gzip.into(),
-        }
-    }
-
-    /// Bytes it takes in memory.
-    pub const fn weight(&self) -> usize {
-        self.identity.len() + self.gzip.len()
+impl Rendered {
+    /// Packs ahead of any request: into the codings of a set of [`Coding::bit`]s. Where nobody is known to wait, the bytes as they
+    /// are cost nothing to keep, and any coding is made from them.
+    #[must_use]
+    pub fn packed(mut self, codings: u8) -> Self {
+        self.coded = Coding::ALL
+            .into_iter()
+            .filter(|coding| {
+                codings & coding.bit() != 0 || codings == 0 && *coding == Coding::Identity
+            })
+            .map(|coding| (coding, coding.encode(&self.bytes)))
+            .collect();
+        self
     }
 }
 
@@ -64,7 +48,8 @@ pub fn render(document: &Document, format: Format) -> Result<Rendered, String> {
     Ok(Rendered {
         format,
         stem: stem(&bytes),
-        body: Body::new(bytes),
+        bytes: bytes.into(),
+        coded: Vec::new(),
     })
 }
 

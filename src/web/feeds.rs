@@ -3,6 +3,7 @@
 //! A feed is the same for everyone: no cookie, no redirect by language, and whatever stands behind `?` is ignored. A reader
 //! that has the bytes gets 304 from memory.
 
+pub(in crate::web) mod answer;
 mod coding;
 pub(in crate::web) mod conditional;
 
@@ -12,24 +13,17 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{OriginalUri, State};
 use axum::http::header::{
-    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LINK, LOCATION, RETRY_AFTER, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_ENCODING,
+    CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
-use bytes::Bytes;
 
 use super::WebState;
-use crate::base::time::Timestamp;
-use crate::syndication::shelf::Head;
-use crate::syndication::websub::link_header;
-use crate::syndication::{Format, Lookup, ShelfError};
-use coding::Coding;
-use conditional::{Conditions, is_not_modified};
+use crate::syndication::shelf::cache_control;
+use crate::syndication::{Lookup, ShelfError};
 
 /// Paths that readers guess, and the feed they mean.
 const GUESSES: [(&str, &str); 13] = [
@@ -107,56 +101,29 @@ async fn answer(
         Lookup::Gone => return Ok(gone(state)),
         Lookup::Feed(found) => found,
     };
-    let Some(coding) = coding::choose(joined(headers, &ACCEPT_ENCODING).as_deref()) else {
-        return Ok(plain(
-            StatusCode::NOT_ACCEPTABLE,
-            "Feeds travel as they are or as gzip, and the request forbids both.\n",
-        ));
+    let Some(coding) = answer::coding(headers) else {
+        return Ok(not_acceptable());
     };
-    let none_match = joined(headers, &IF_NONE_MATCH);
-    let conditions = Conditions {
-        if_none_match: none_match.as_deref(),
-        if_modified_since: headers
-            .get(IF_MODIFIED_SINCE)
-            .map(|v| v.to_str().unwrap_or("")),
-    };
-    let now = state.core.clock.now();
-    let max_age = state.core.config.feeds.max_age_minutes * 60;
-    if is_not_modified(conditions, &found.head.stem, found.head.last_modified, now) {
-        let validators = Validators::new(&found.head, coding);
-        return Ok(validators.response(StatusCode::NOT_MODIFIED, max_age, Body::empty()));
+    if answer::has(headers, &found.head, state.core.clock.now()) {
+        return Ok(answer::not_modified(&found.head, coding, Body::empty()));
     }
-    let (head, body) = state.shelf.body(&found).await?;
-    let bytes = match coding {
-        Coding::Identity => body.identity.clone(),
-        Coding::Gzip => body.gzip.clone(),
-    };
-    let mut response = whole(
-        &Validators::new(&head, coding),
-        max_age,
-        content_type(found.key.format, headers),
+    let (head, bytes) = state.shelf.bytes(&found, coding).await?;
+    Ok(answer::whole(
+        &head,
+        found.format,
         coding,
         bytes,
         method,
-    );
-    if let Ok(links) = HeaderValue::from_str(&link_header(&state.core.config, &found.key)) {
-        response.headers_mut().insert(LINK, links);
-    }
-    Ok(response)
+        headers,
+    ))
 }
 
-/// The media type of a feed. Chromium shows what is called RSS or Atom as bare source text; a browser that opens the address as a
-/// page says so in `Sec-Fetch-Dest`, which no reader sends, and gets the same bytes called XML: then it lays them out by their
-/// style sheet.
-fn content_type(format: Format, headers: &HeaderMap) -> &'static str {
-    let is_page = headers
-        .get("sec-fetch-dest")
-        .is_some_and(|value| value == "document");
-    if is_page && format != Format::Json {
-        "application/xml; charset=utf-8"
-    } else {
-        format.content_type()
-    }
+/// Every coding that we have is forbidden by the request.
+fn not_acceptable() -> Response {
+    plain(
+        StatusCode::NOT_ACCEPTABLE,
+        "Feeds travel as they are or as gzip, br or zstd, and the request forbids all of them.\n",
+    )
 }
 
 /// What names a feed in a request: the path, and of what stands behind `?` the words of a search alone.
@@ -174,91 +141,6 @@ fn address(uri: &Uri) -> Cow<'_, str> {
         .unwrap_or_default();
     let words: String = url::form_urlencoded::byte_serialize(words.as_bytes()).collect();
     format!("{path}?q={words}").into()
-}
-
-/// The validators of one representation.
-struct Validators {
-    etag: Bytes,
-    last_modified: Bytes,
-}
-
-impl Validators {
-    fn new(head: &Head, coding: Coding) -> Self {
-        Self {
-            etag: match coding {
-                Coding::Identity => head.etag.clone(),
-                Coding::Gzip => head.etag_gzip.clone(),
-            },
-            last_modified: head.last_modified_text.clone(),
-        }
-    }
-
-    /// An answer with what 200 and 304 share (RFC 9110 section 15.4.5).
-    fn response(&self, status: StatusCode, max_age: i64, body: Body) -> Response {
-        let mut response = Response::new(body);
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        for (name, value) in [(ETAG, &self.etag), (LAST_MODIFIED, &self.last_modified)] {
-            if let Ok(value) = HeaderValue::from_maybe_shared(value.clone()) {
-                headers.insert(name, value);
-            }
-        }
-        if let Ok(value) = HeaderValue::from_str(&format!(
-            "public, max-age={max_age}, stale-while-revalidate={max_age}, stale-if-error=86400"
-        )) {
-            headers.insert(CACHE_CONTROL, value);
-        }
-        headers.insert(
-            VARY,
-            HeaderValue::from_static("Accept-Encoding, Sec-Fetch-Dest"),
-        );
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        headers.insert(
-            ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("ETag, Last-Modified"),
-        );
-        response
-    }
-}
-
-fn whole(
-    validators: &Validators,
-    max_age: i64,
-    content_type: &'static str,
-    coding: Coding,
-    bytes: Bytes,
-    method: &Method,
-) -> Response {
-    let length = bytes.len();
-    let body = if *method == Method::HEAD {
-        Body::empty()
-    } else {
-        Body::from(bytes)
-    };
-    let mut response = validators.response(StatusCode::OK, max_age, body);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    if coding == Coding::Gzip {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-    response
-}
-
-/// Several lines of one header as one list (RFC 9110 section 5.3). Lines that are not ASCII count as empty.
-fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<std::borrow::Cow<'a, str>> {
-    let mut lines = headers
-        .get_all(name)
-        .iter()
-        .map(|v| v.to_str().unwrap_or(""));
-    let first = lines.next()?;
-    let rest: Vec<&str> = lines.collect();
-    Some(if rest.is_empty() {
-        first.into()
-    } else {
-        format!("{first},{}", rest.join(",")).into()
-    })
 }
 
 /// A feed for good at another path.
@@ -338,7 +220,7 @@ async fn preflight() -> Response {
         (ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD"),
         (
             ACCESS_CONTROL_ALLOW_HEADERS,
-            "If-None-Match, If-Modified-Since",
+            "If-None-Match, If-Modified-Since, A-IM",
         ),
         (ACCESS_CONTROL_MAX_AGE, "86400"),
     ] {
@@ -353,7 +235,7 @@ async fn guess_in(State(state): State<WebState>, OriginalUri(uri): OriginalUri) 
     let is_atom = uri.path().contains("/atom");
     let path = format!("/{first}/feed.{}", if is_atom { "atom" } else { "rss" });
     match state.shelf.find(&path).await {
-        Ok(Lookup::Feed(found)) => moved(&found.key.path()),
+        Ok(Lookup::Feed(found)) => moved(&found.key().path()),
         Ok(Lookup::Moved(path)) => moved(&path),
         Ok(Lookup::Gone) => gone(&state),
         Ok(Lookup::Unknown) => unknown(&state),
@@ -363,46 +245,43 @@ async fn guess_in(State(state): State<WebState>, OriginalUri(uri): OriginalUri) 
 
 /// All feeds as OPML.
 async fn opml(State(state): State<WebState>, method: Method, headers: HeaderMap) -> Response {
-    let (stem, body) = match state.shelf.opml().await {
+    let Some(coding) = answer::coding(&headers) else {
+        return not_acceptable();
+    };
+    let (stem, bytes) = match state.shelf.opml(coding).await {
         Ok(made) => made,
         Err(error) => return unavailable(&error),
     };
-    let Some(coding) = coding::choose(joined(&headers, &ACCEPT_ENCODING).as_deref()) else {
-        return plain(
-            StatusCode::NOT_ACCEPTABLE,
-            "The list travels as it is or as gzip, and the request forbids both.\n",
-        );
-    };
-    let (mark, bytes) = match coding {
-        Coding::Identity => ("", body.identity),
-        Coding::Gzip => ("-gzip", body.gzip),
-    };
-    let etag = format!("\"{stem}{mark}\"");
-    let none_match = joined(&headers, &IF_NONE_MATCH);
-    let conditions = Conditions {
-        if_none_match: none_match.as_deref(),
-        if_modified_since: None,
-    };
-    let long_ago = Timestamp::from_millis(0);
-    let is_known = is_not_modified(conditions, &stem, long_ago, state.core.clock.now());
-    let validators = Validators {
-        etag: etag.into(),
-        last_modified: Bytes::new(),
-    };
-    let max_age = state.core.config.feeds.max_age_minutes * 60;
-    let mut response = if is_known {
-        validators.response(StatusCode::NOT_MODIFIED, max_age, Body::empty())
-    } else {
-        whole(
-            &validators,
-            max_age,
-            "text/x-opml; charset=utf-8",
-            coding,
-            bytes,
-            &method,
-        )
-    };
     // Its entity tag is all it has: the list has no row that would remember a date.
-    response.headers_mut().remove(LAST_MODIFIED);
+    let has_it = answer::has_stem(&headers, &stem, None, state.core.clock.now());
+    let mut response = if has_it || method == Method::HEAD {
+        Response::new(Body::empty())
+    } else {
+        Response::new(Body::from(bytes.clone()))
+    };
+    let said = response.headers_mut();
+    if let Ok(etag) = HeaderValue::from_str(&format!("\"{stem}{}\"", coding.mark())) {
+        said.insert(ETAG, etag);
+    }
+    said.insert(CACHE_CONTROL, cache_control(&state.core.config));
+    said.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    said.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    said.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    said.insert(
+        ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("ETag"),
+    );
+    if has_it {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return response;
+    }
+    said.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/x-opml; charset=utf-8"),
+    );
+    said.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    if let Some(name) = coding.name() {
+        said.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+    }
     response
 }

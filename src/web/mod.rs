@@ -10,6 +10,7 @@ pub mod client;
 pub mod directory;
 pub mod error;
 pub mod feeds;
+pub mod hot;
 pub mod inbox;
 pub mod media;
 mod protect;

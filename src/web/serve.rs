@@ -1,23 +1,32 @@
 //! The listener: HTTP/1.1 and HTTP/2 with a deadline for the head of a request, and an end that does not wait for ever.
 //!
-//! `axum::serve` has neither: a request that is half sent would hold its connection, and the shutdown, as long as it liked.
+//! `axum::serve` has neither: a request that is half sent would hold its connection, and the shutdown, as long as it liked. Every
+//! request is shown to [`Hot`] first; what it does not answer goes to the router.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::Request;
-use hyper::body::Incoming;
+use axum::http::{Request, Response};
+use bytes::Bytes;
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+
+use super::hot::{Hot, Once};
 
 /// How long the head of a request may take, also of the next one on a connection that is kept.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
@@ -30,17 +39,10 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    hot: Arc<Hot>,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Some(HEAD_WITHIN));
+    let protocols = Arc::new(Protocols::new());
     let graceful = GracefulShutdown::new();
     loop {
         let (stream, address) = tokio::select! {
@@ -55,14 +57,28 @@ pub async fn serve(
             },
         };
         stream.set_nodelay(true)?;
-        let service = answer(router.clone(), address);
-        let connection = builder.serve_connection_with_upgrades(
-            TokioIo::new(stream),
-            TowerToHyperService::new(service),
-        );
-        let connection = graceful.watch(connection.into_owned());
+        let service = Connection {
+            hot: hot.clone(),
+            router: router.clone(),
+            address,
+        };
+        let (protocols, watcher, stop) = (protocols.clone(), graceful.watcher(), stop.clone());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let Some(Ok(protocol)) = stop.run_until_cancelled(first_bytes(&stream)).await else {
+                return;
+            };
+            let stream = TokioIo::new(stream);
+            let ended = match protocol {
+                Protocol::Http1 => {
+                    let connection = protocols.http1.serve_connection(stream, service);
+                    watcher.watch(connection).await.map_err(Into::into)
+                }
+                Protocol::Unknown => {
+                    let connection = protocols.either.serve_connection(stream, service);
+                    watcher.watch(connection).await
+                }
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, "a connection ended early");
             }
         });
@@ -77,21 +93,129 @@ pub async fn serve(
     Ok(())
 }
 
-/// The router for one connection: its requests carry the peer's address.
-fn answer(
+/// How connections are driven.
+struct Protocols {
+    http1: http1::Builder,
+    either: auto::Builder<TokioExecutor>,
+}
+
+impl Protocols {
+    fn new() -> Self {
+        let mut http1 = http1::Builder::new();
+        http1
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_WITHIN)
+            .pipeline_flush(true);
+        let mut either = auto::Builder::new(TokioExecutor::new());
+        either
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_WITHIN);
+        either
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(Some(HEAD_WITHIN));
+        Self { http1, either }
+    }
+}
+
+/// What a connection speaks.
+enum Protocol {
+    /// HTTP/1.1, as nearly all do.
+    Http1,
+    /// HTTP/2 without TLS, or not clear yet.
+    Unknown,
+}
+
+/// Looks at how a connection begins (RFC 9113 section 3.4) and leaves the bytes where they are: what is known to be HTTP/1.1 need
+/// not be looked at again with every read.
+async fn first_bytes(stream: &TcpStream) -> io::Result<Protocol> {
+    let mut first = [0; 3];
+    let count = tokio::time::timeout(HEAD_WITHIN, stream.peek(&mut first)).await??;
+    Ok(if count == first.len() && first != *b"PRI" {
+        Protocol::Http1
+    } else {
+        Protocol::Unknown
+    })
+}
+
+/// What answers the requests of one connection. Those that the router gets carry the peer's address.
+struct Connection {
+    hot: Arc<Hot>,
     router: Router,
     address: SocketAddr,
-) -> impl tower::Service<
-    Request<Incoming>,
-    Response = axum::response::Response,
-    Error = std::convert::Infallible,
-    Future: Send + 'static,
-> + Clone
-+ Send
-+ 'static {
-    tower::service_fn(move |request: Request<Incoming>| {
+}
+
+impl Service<Request<Incoming>> for Connection {
+    type Response = Response<Answer>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn call(&self, request: Request<Incoming>) -> Answering {
+        if let Some(response) = self.hot.answer(&request) {
+            return Answering::Done(Some(response.map(Answer::Hot)));
+        }
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(address));
-        router.clone().oneshot(request)
-    })
+        request.extensions_mut().insert(ConnectInfo(self.address));
+        Answering::Router(Box::pin(self.router.clone().oneshot(request)))
+    }
+}
+
+/// An answer that is there, or one that the router is making.
+enum Answering {
+    Done(Option<Response<Answer>>),
+    Router(Pin<Box<tower::util::Oneshot<Router, Request<Body>>>>),
+}
+
+impl Future for Answering {
+    type Output = Result<Response<Answer>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Self::Done(response) => Poll::Ready(Ok(response
+                .take()
+                .expect("a future is not polled again after its end"))),
+            Self::Router(answering) => {
+                let Ok(response) = ready!(answering.as_mut().poll(context));
+                Poll::Ready(Ok(response.map(Answer::Router)))
+            }
+        }
+    }
+}
+
+/// The body of either.
+enum Answer {
+    Hot(Once),
+    Router(Body),
+}
+
+impl hyper::body::Body for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match &mut *self {
+            Self::Hot(body) => {
+                Poll::Ready(ready!(Pin::new(body).poll_frame(context)).map(|Ok(frame)| Ok(frame)))
+            }
+            Self::Router(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Hot(body) => body.is_end_stream(),
+            Self::Router(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Hot(body) => body.size_hint(),
+            Self::Router(body) => body.size_hint(),
+        }
+    }
 }

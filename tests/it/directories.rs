@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jarshy::base::language::Language;
 use jarshy::newsroom::{self, Draft, Published};
-use jarshy::syndication::{Lookup, Shelf, Sitemap};
+use jarshy::syndication::{Coding, Lookup, Shelf, Sitemap};
 use jarshy::theme::Theme;
 use jarshy::{on_db, on_tx};
 use serde_json::Value;
@@ -67,7 +67,8 @@ async fn json(shelf: &Shelf, path: &str) -> Value {
     let Lookup::Feed(found) = shelf.find(path).await.unwrap() else {
         panic!("{path} is no feed")
     };
-    serde_json::from_slice(&shelf.body(&found).await.unwrap().1.identity).unwrap()
+    let (_, bytes) = shelf.bytes(&found, Coding::Identity).await.unwrap();
+    serde_json::from_slice(&bytes).unwrap()
 }
 
 fn titles(feed: &Value) -> Vec<&str> {

@@ -11,7 +11,7 @@ use jarshy::config::Config;
 use jarshy::newsroom::{self, Draft, Edit};
 use jarshy::syndication::document::{Alternate, Category, Enclosure, Image, Item, Look};
 use jarshy::syndication::render::render;
-use jarshy::syndication::{Document, Format, Lookup, Scope, Shelf};
+use jarshy::syndication::{Coding, Document, Format, Lookup, Scope, Shelf};
 use jarshy::theme::Theme;
 use jarshy::web::{ViewCounter, WebState};
 use jarshy::work::Core;
@@ -82,8 +82,8 @@ async fn text_at(core: &Core, path: &str) -> String {
     let Lookup::Feed(found) = shelf.find(path).await.unwrap() else {
         panic!("{path} is unknown")
     };
-    let (_, body) = shelf.body(&found).await.unwrap();
-    String::from_utf8(body.identity.to_vec()).unwrap()
+    let (_, bytes) = shelf.bytes(&found, Coding::Identity).await.unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 /// Another newsroom's settings over the same database.
@@ -957,7 +957,7 @@ fn document(words: &[String], at: Timestamp) -> Document {
 /// The finished bytes, or the complaint of our own last look: it refuses what is empty where the format wants something.
 fn written(document: &Document, format: Format) -> String {
     let made = render(document, format).unwrap_or_else(|e| panic!("{format:?} {e}"));
-    String::from_utf8(made.body.identity.to_vec()).unwrap()
+    String::from_utf8(made.bytes.to_vec()).unwrap()
 }
 
 fn unescape(html: &str) -> String {

@@ -18,7 +18,7 @@ use jarshy::db::Db;
 use jarshy::newsroom::{self, Draft, Published};
 use jarshy::on_db;
 use jarshy::syndication::websub::{self, Hub};
-use jarshy::syndication::{Lookup, Shelf};
+use jarshy::syndication::{Coding, Lookup, Shelf};
 use jarshy::theme::Theme;
 use jarshy::web::{self, ViewCounter, WebState};
 use jarshy::work::Core;
@@ -192,8 +192,8 @@ impl Instance {
         let Lookup::Feed(found) = self.shelf.find(path).await.unwrap() else {
             panic!("{path} is unknown")
         };
-        let (_, body) = self.shelf.body(&found).await.unwrap();
-        body.identity.to_vec()
+        let (_, bytes) = self.shelf.bytes(&found, Coding::Identity).await.unwrap();
+        bytes.to_vec()
     }
 
     fn later(&self, secs: i64) {

@@ -107,7 +107,7 @@ impl Shelf {
         if waits {
             return old.ok_or(ShelfError::Waiting);
         }
-        match self.build(&slot.scope, state, needed).await {
+        match self.build(slot, state, needed).await {
             Ok(shelved) => {
                 let shelved = Arc::new(shelved);
                 slot.shelved.store(Some(shelved.clone()));
@@ -127,13 +127,8 @@ impl Shelf {
         }
     }
 
-    async fn build(
-        &self,
-        scope: &Scope,
-        state: &State,
-        needed: i64,
-    ) -> Result<Shelved, ShelfError> {
-        let db = &self.core.db;
+    async fn build(&self, slot: &Slot, state: &State, needed: i64) -> Result<Shelved, ShelfError> {
+        let (db, scope) = (&self.core.db, &slot.scope);
         let key = |format| FeedKey {
             scope: scope.clone(),
             format,
@@ -145,7 +140,9 @@ impl Shelf {
                 rows.push((format, row));
             }
         }
-        if let Some(shelved) = shelved(&rows, state.build).filter(|s| s.checked_no >= needed) {
+        if let Some(shelved) =
+            shelved(&rows, state.build, &self.core.config).filter(|s| s.checked_no >= needed)
+        {
             return Ok(shelved);
         }
         let config = self.core.config.clone();
@@ -159,12 +156,13 @@ impl Shelf {
                 .language()
                 .unwrap_or_else(|| config.newsroom.default_language()),
         );
+        let wanted = Format::ALL.map(|format| slot.wanted[format as usize].turn());
         let rendered = tokio::task::spawn_blocking(move || {
             let document = Document::new(&config, &of_scope, &material, &latest);
             let mut rendered = Vec::with_capacity(3);
             for format in Format::ALL {
                 match render(&document, format) {
-                    Ok(finished) => rendered.push(finished),
+                    Ok(finished) => rendered.push(finished.packed(wanted[format as usize])),
                     Err(reason) => return Err((format, reason)),
                 }
             }
@@ -177,17 +175,18 @@ impl Shelf {
             reason,
         })?;
         let rows = self.put(scope, log_no, state.build, &rendered).await?;
-        for (finished, (_, row)) in rendered.into_iter().zip(&rows) {
-            // A newer build of another instance stands there otherwise; its bytes are read when somebody asks for them.
-            if finished.stem == row.etag {
-                let id = (row.feed_key.clone(), row.etag.clone());
-                self.bodies.insert(id, Arc::new(finished.body)).await;
-            }
-        }
         let heads: Vec<Arc<Head>> = rows
             .iter()
-            .map(|(_, row)| Arc::new(Head::new(row)))
+            .map(|(_, row)| Arc::new(Head::new(row, &self.core.config)))
             .collect();
+        for (finished, head) in rendered.into_iter().zip(&heads) {
+            // A newer build of another instance stands there otherwise; its bytes are read when somebody asks for them.
+            if *finished.stem == *head.stem {
+                for (coding, bytes) in finished.coded {
+                    self.bodies.insert(&head.stem, coding, bytes);
+                }
+            }
+        }
         let heads: [Arc<Head>; 3] = heads.try_into().map_err(|_| ShelfError::Waiting)?;
         Ok(Shelved {
             checked_no: log_no,
@@ -234,7 +233,7 @@ impl Shelf {
                 etag: finished.stem.clone(),
                 last_modified: now.floor_to_secs(),
             };
-            let (row, is_change) = store::replace(&mut tx, &row, &finished.body.identity).await?;
+            let (row, is_change) = store::replace(&mut tx, &row, &finished.bytes).await?;
             if is_change {
                 websub::store::topic_changed(&mut tx, websub_settings, &row.feed_key, now).await?;
             }

@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::bytes::work;
 use super::{Shelf, ShelfError};
+use crate::syndication::coding::Coding;
 use crate::syndication::directory::{self, Directory};
 use crate::syndication::opml;
-use crate::syndication::render::{Body, stem};
+use crate::syndication::render::stem;
 use crate::syndication::sitemap::Sitemap;
 
 /// The list of feeds and its OPML, made once per head.
 pub(super) struct Listing {
     head: i64,
     directory: Arc<Directory>,
-    opml: Body,
+    /// By coding.
+    opml: [Bytes; 4],
     stem: String,
 }
 
@@ -24,10 +27,11 @@ impl Shelf {
         Ok(self.listing().await?.directory.clone())
     }
 
-    /// The list of feeds as OPML, with the stem of its validators.
-    pub async fn opml(&self) -> Result<(String, Body), ShelfError> {
+    /// The list of feeds as OPML in a coding, with the stem of its validators.
+    pub async fn opml(&self, coding: Coding) -> Result<(String, Bytes), ShelfError> {
         let listing = self.listing().await?;
-        Ok((listing.stem.clone(), listing.opml.clone()))
+        let bytes = listing.opml[coding as usize].clone();
+        Ok((listing.stem.clone(), bytes))
     }
 
     async fn listing(&self) -> Result<Arc<Listing>, ShelfError> {
@@ -55,11 +59,14 @@ impl Shelf {
                 reason: error.to_string(),
             }
         })?;
+        let stem = stem(&bytes);
+        let bytes = Bytes::from(bytes);
+        let opml = work(move || Coding::ALL.map(|coding| coding.encode(&bytes))).await?;
         let listing = Arc::new(Listing {
             head: state.head,
             directory: Arc::new(directory),
-            stem: stem(&bytes),
-            opml: Body::new(bytes),
+            stem,
+            opml,
         });
         self.listing.store(Some(listing.clone()));
         Ok(listing)

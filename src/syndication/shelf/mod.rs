@@ -1,7 +1,7 @@
 //! The shelf: finished feed bytes, built once per change (DESIGN 5.2).
 //!
 //! A **scope** is built at once in its three formats, from one snapshot; a **row** is one format. In memory stand the log's
-//! head, which scopes changed at which number, and every row's validators, so a conditional request for a scope that has not
+//! head, which scopes changed at which number, and every row's headers, so a conditional request for a scope that has not
 //! changed costs a look into a map. Whoever sees a changed scope first builds it; others wait for that one build. A row that
 //! another instance has already put on the shelf is taken as it is, and after a restart the rows are there before the first
 //! request.
@@ -9,6 +9,8 @@
 //! What fails its check never reaches the shelf: the last good bytes stay, and an error is logged.
 
 mod build;
+mod bytes;
+mod head;
 mod listing;
 mod state;
 
@@ -18,22 +20,23 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use bytes::Bytes;
-use moka::future::Cache;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use self::build::Followed;
+use self::bytes::{Bodies, Wanted};
 use self::listing::Listing;
 use self::state::State;
 use super::catalogue::Catalogue;
 use super::feed::{FeedKey, Format, Scope};
-use super::render::Body;
 use super::sitemap::Sitemaps;
 use super::store::{self, Row};
 use crate::base::time::Timestamp;
+use crate::config::Config;
 use crate::theme::Theme;
 use crate::work::Core;
+
+pub use self::head::{Head, cache_control};
 
 /// How often the head is asked for when no bell rings.
 const POLL: Duration = Duration::from_secs(1);
@@ -60,37 +63,6 @@ pub enum ShelfError {
     Waiting,
 }
 
-/// The validators of one feed, ready to be sent.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Head {
-    /// What the entity tags of all codings begin with.
-    pub stem: String,
-    /// `ETag` of the identity coding, quoted.
-    pub etag: Bytes,
-    /// `ETag` of the gzip coding, quoted.
-    pub etag_gzip: Bytes,
-    /// When the bytes last changed.
-    pub last_modified: Timestamp,
-    /// The same as an HTTP date.
-    pub last_modified_text: Bytes,
-    log_no: i64,
-    build: i64,
-}
-
-impl Head {
-    fn new(row: &Row) -> Self {
-        Self {
-            stem: row.etag.clone(),
-            etag: format!("\"{}\"", row.etag).into(),
-            etag_gzip: format!("\"{}-gzip\"", row.etag).into(),
-            last_modified: row.last_modified,
-            last_modified_text: row.last_modified.http_date().into(),
-            log_no: row.log_no,
-            build: row.build,
-        }
-    }
-}
-
 /// The three formats of a scope, and the number up to which they are known to be right.
 struct Shelved {
     checked_no: i64,
@@ -105,6 +77,8 @@ struct Slot {
     flight: Mutex<()>,
     asked_at: AtomicI64,
     failed_at: AtomicI64,
+    /// By format.
+    wanted: [Wanted; 3],
 }
 
 impl Slot {
@@ -115,6 +89,7 @@ impl Slot {
             flight: Mutex::new(()),
             asked_at: AtomicI64::new(i64::MIN),
             failed_at: AtomicI64::new(i64::MIN),
+            wanted: Default::default(),
         }
     }
 
@@ -139,10 +114,21 @@ pub enum Lookup {
 
 /// A feed that was found.
 pub struct Found {
-    /// Which.
-    pub key: FeedKey,
-    /// Its validators.
+    /// In which format.
+    pub format: Format,
+    /// Its headers.
     pub head: Arc<Head>,
+    slot: Arc<Slot>,
+}
+
+impl Found {
+    /// Which feed.
+    pub fn key(&self) -> FeedKey {
+        FeedKey {
+            scope: self.slot.scope.clone(),
+            format: self.format,
+        }
+    }
 }
 
 /// The shelf. One in a process; share it in an [`Arc`].
@@ -153,7 +139,7 @@ pub struct Shelf {
     /// By request path, so that a known feed costs no parsing.
     paths: RwLock<HashMap<String, (Arc<Slot>, Format)>>,
     slots: RwLock<HashMap<Scope, Arc<Slot>>>,
-    bodies: Cache<(String, String), Arc<Body>>,
+    bodies: Bodies,
     refreshing: Mutex<()>,
     listing: ArcSwapOption<Listing>,
     listing_flight: Mutex<()>,
@@ -164,12 +150,7 @@ pub struct Shelf {
 impl Shelf {
     /// An empty shelf; [`Shelf::refresh`] or the first request fills it from its rows.
     pub fn new(core: Core, theme: Arc<Theme>) -> Self {
-        let bodies = Cache::builder()
-            .weigher(|_: &(String, String), body: &Arc<Body>| {
-                u32::try_from(body.weight()).unwrap_or(u32::MAX)
-            })
-            .max_capacity(core.config.feeds.memory_bytes)
-            .build();
+        let bodies = Bodies::new(core.config.feeds.memory_bytes);
         Self {
             core,
             theme,
@@ -244,8 +225,7 @@ impl Shelf {
             (slot, key.format)
         };
         let now = self.core.clock.now();
-        let closed_days = self.core.config.feeds.closed_days;
-        if state.catalogue.is_gone(&slot.scope, closed_days, now) {
+        if self.is_gone(state, &slot, now) {
             return Ok(Lookup::Gone);
         }
         slot.asked_at.store(now.as_millis(), Ordering::Relaxed);
@@ -258,42 +238,29 @@ impl Shelf {
             self.ensure(&slot, &state).await?
         };
         Ok(Lookup::Feed(Found {
-            key: FeedKey {
-                scope: slot.scope.clone(),
-                format,
-            },
+            format,
             head: shelved.heads[format as usize].clone(),
+            slot,
         }))
     }
 
-    /// The bytes of a feed that was found, with the validators that belong to them.
-    pub async fn body(&self, found: &Found) -> Result<(Arc<Head>, Arc<Body>), ShelfError> {
-        let key = found.key.to_string();
-        let id = (key.clone(), found.head.stem.clone());
-        if let Some(body) = self.bodies.get(&id).await {
-            return Ok((found.head.clone(), body));
+    /// The feed at a path if it has been asked for before and has not changed since: what most polls are. Waits for nothing; whoever
+    /// gets nothing asks [`Shelf::find`].
+    pub fn peek(&self, path: &str, now: Timestamp) -> Option<Found> {
+        let state = self.state.load();
+        let state = state.as_ref()?;
+        let (slot, format) = read(&self.paths).get(path).cloned()?;
+        if self.is_gone(state, &slot, now) {
+            return None;
         }
-        let slot = self.slot(&found.key.scope);
-        let _flight = slot.flight.lock().await;
-        if let Some(body) = self.bodies.get(&id).await {
-            return Ok((found.head.clone(), body));
-        }
-        // Evicted, or put on the shelf by another instance, which may have replaced it since.
-        let (row, bytes) = store::find_body(&self.core.db, &key)
-            .await?
-            .ok_or(ShelfError::Waiting)?;
-        let head = if row.etag == found.head.stem {
-            found.head.clone()
-        } else {
-            Arc::new(Head::new(&row))
-        };
-        let body = Arc::new(
-            tokio::task::spawn_blocking(move || Body::new(bytes))
-                .await
-                .map_err(|_| ShelfError::Waiting)?,
-        );
-        self.bodies.insert((key, row.etag), body.clone()).await;
-        Ok((head, body))
+        let head = slot.fresh(state.needed(&slot.scope))?.heads[format as usize].clone();
+        slot.asked_at.store(now.as_millis(), Ordering::Relaxed);
+        Some(Found { format, head, slot })
+    }
+
+    fn is_gone(&self, state: &State, slot: &Slot, now: Timestamp) -> bool {
+        let closed_days = self.core.config.feeds.closed_days;
+        state.catalogue.is_gone(&slot.scope, closed_days, now)
     }
 
     /// The catalogue in memory.
@@ -379,10 +346,10 @@ fn keys(scope: &Scope) -> [FeedKey; 3] {
 }
 
 /// A scope as its rows have it; `None` if one is missing. Rows of an older build are worth showing, but not believed.
-fn shelved(rows: &[(Format, Row)], build: i64) -> Option<Shelved> {
+fn shelved(rows: &[(Format, Row)], build: i64, config: &Config) -> Option<Shelved> {
     let find = |format| {
         let (_, row) = rows.iter().find(|(f, _)| *f == format)?;
-        Some(Arc::new(Head::new(row)))
+        Some(Arc::new(Head::new(row, config)))
     };
     let heads = [find(Format::Rss)?, find(Format::Atom)?, find(Format::Json)?];
     let checked_no = heads

@@ -131,7 +131,8 @@ impl Shelf {
         self.delete_rows(&surplus).await?;
         for (scope, rows) in by_scope {
             let slot = Slot::new(scope.clone());
-            slot.shelved.store(shelved(&rows, build).map(Arc::new));
+            slot.shelved
+                .store(shelved(&rows, build, &self.core.config).map(Arc::new));
             slots.insert(scope, Arc::new(slot));
         }
         *write(&self.slots) = slots;
@@ -217,11 +218,7 @@ impl Shelf {
     }
 
     /// Marks what the entries changed: the feeds of every language of each story, since its translations link each other.
-    async fn mark(
-        &self,
-        state: &mut State,
-        entries: &[LogEntry],
-    ) -> Result<(), ShelfError> {
+    async fn mark(&self, state: &mut State, entries: &[LogEntry]) -> Result<(), ShelfError> {
         let db = &self.core.db;
         let stories: HashSet<i64> = entries.iter().filter_map(|e| e.story_id).collect();
         let stories: Vec<i64> = stories.into_iter().collect();

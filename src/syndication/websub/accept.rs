@@ -114,7 +114,7 @@ async fn topic(core: &Core, shelf: &Shelf, request: &Request) -> Result<String, 
         found = shelf.find(&format!("{}?{query}", url.path())).await?;
     }
     let canonical = match found {
-        Lookup::Feed(found) => found.key.path(),
+        Lookup::Feed(found) => found.key().path(),
         Lookup::Moved(path) => path,
         Lookup::Unknown | Lookup::Gone => return Err(foreign()),
     };

@@ -65,14 +65,16 @@ fn outside_hubs(config: &Config) -> Vec<String> {
 
 /// The value of `Link` for a feed (WebSub section 4): each hub, and the feed's canonical address once.
 pub fn link_header(config: &Config, feed: &FeedKey) -> String {
+    links(config, &feed.path())
+}
+
+/// The same by the feed's path.
+pub fn links(config: &Config, path: &str) -> String {
     let mut links: Vec<String> = hubs(config)
         .iter()
         .map(|hub| format!("<{hub}>; rel=\"hub\""))
         .collect();
-    links.push(format!(
-        "<{}>; rel=\"self\"",
-        config.server.absolute(&feed.path())
-    ));
+    links.push(format!("<{}>; rel=\"self\"", config.server.absolute(path)));
     links.join(", ")
 }
 

@@ -1,0 +1,174 @@
+//! What a poll is answered once its feed is found: which representation, whether the reader has it already, and the headers.
+//!
+//! All of it is pure and made of ready values, because the quick way of [`crate::web::hot`] and the router share it.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use axum::http::header::{
+    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL,
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LINK, REFERRER_POLICY, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use bytes::Bytes;
+
+use super::coding;
+use super::conditional::{Conditions, is_not_modified};
+use crate::base::time::Timestamp;
+use crate::syndication::shelf::Head;
+use crate::syndication::{Coding, Format};
+
+/// What a feed depends on beside its address. `A-IM` asks for a delta; browsers get the same bytes under another name.
+const VARY_BY: &str = "Accept-Encoding, A-IM, Sec-Fetch-Dest";
+/// A feed that a browser shows loads its style sheet and nothing else.
+const POLICY: &str = "default-src 'none'; style-src 'self'; frame-ancestors 'none'";
+
+/// What 200 and 304 say of every feed. The empty values are filled in: a map that is copied whole and changed in place costs a
+/// third of one that grows.
+static COMMON: LazyLock<HeaderMap> = LazyLock::new(|| {
+    [
+        (ETAG, ""),
+        (LAST_MODIFIED, ""),
+        (CACHE_CONTROL, ""),
+        (LINK, ""),
+        (VARY, VARY_BY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (
+            ACCESS_CONTROL_EXPOSE_HEADERS,
+            "ETag, Last-Modified, IM, Delta-Base",
+        ),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (REFERRER_POLICY, "strict-origin-when-cross-origin"),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "browsing-topics=()",
+        ),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name, HeaderValue::from_static(value)))
+    .collect()
+});
+
+/// The same with what only 200 says.
+static WHOLE: LazyLock<HeaderMap> = LazyLock::new(|| {
+    let mut headers = COMMON.clone();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(""));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from_static(""));
+    headers
+});
+
+/// And with a coding.
+static CODED: LazyLock<HeaderMap> = LazyLock::new(|| {
+    let mut headers = WHOLE.clone();
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static(""));
+    headers
+});
+
+/// The best coding that a request accepts; `None` if it forbids all of them.
+pub fn coding(headers: &HeaderMap) -> Option<Coding> {
+    coding::choose(joined(headers, &ACCEPT_ENCODING).as_deref())
+}
+
+/// Whether the reader has the feed already.
+pub fn has(headers: &HeaderMap, head: &Head, now: Timestamp) -> bool {
+    has_stem(headers, &head.stem, Some(head.last_modified), now)
+}
+
+/// The same for what has a stem, and perhaps a date.
+pub fn has_stem(
+    headers: &HeaderMap,
+    stem: &str,
+    last_modified: Option<Timestamp>,
+    now: Timestamp,
+) -> bool {
+    let none_match = joined(headers, &IF_NONE_MATCH);
+    let conditions = Conditions {
+        if_none_match: none_match.as_deref(),
+        if_modified_since: last_modified
+            .and(headers.get(IF_MODIFIED_SINCE))
+            .map(|v| v.to_str().unwrap_or("")),
+    };
+    let long_ago = Timestamp::from_millis(0);
+    is_not_modified(conditions, stem, last_modified.unwrap_or(long_ago), now)
+}
+
+/// 304: it has. What it says is what 200 would have said of the same coding (RFC 9110 section 15.4.5).
+pub fn not_modified<B>(head: &Head, coding: Coding, empty: B) -> Response<B> {
+    let mut headers = COMMON.clone();
+    describe(&mut headers, head, coding);
+    response(StatusCode::NOT_MODIFIED, headers, empty)
+}
+
+/// 200 with everything, or what HEAD gets of it: all but the bytes.
+pub fn whole<B: From<Bytes>>(
+    head: &Head,
+    format: Format,
+    coding: Coding,
+    bytes: Bytes,
+    method: &Method,
+    asked: &HeaderMap,
+) -> Response<B> {
+    let mut headers = match coding.name() {
+        None => WHOLE.clone(),
+        Some(name) => {
+            let mut headers = CODED.clone();
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+            headers
+        }
+    };
+    describe(&mut headers, head, coding);
+    let media_type = HeaderValue::from_static(content_type(format, asked));
+    headers.insert(CONTENT_TYPE, media_type);
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    let bytes = if *method == Method::HEAD {
+        Bytes::new()
+    } else {
+        bytes
+    };
+    response(StatusCode::OK, headers, bytes.into())
+}
+
+fn describe(headers: &mut HeaderMap, head: &Head, coding: Coding) {
+    headers.insert(ETAG, head.etag(coding).clone());
+    headers.insert(LAST_MODIFIED, head.last_modified_value.clone());
+    headers.insert(CACHE_CONTROL, head.cache_control.clone());
+    headers.insert(LINK, head.link.clone());
+}
+
+fn response<B>(status: StatusCode, headers: HeaderMap, body: B) -> Response<B> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// The media type of a feed. Chromium shows what is called RSS or Atom as bare source text; a browser that opens the address as a
+/// page says so in `Sec-Fetch-Dest`, which no reader sends, and gets the same bytes called XML: then it lays them out by their
+/// style sheet.
+fn content_type(format: Format, headers: &HeaderMap) -> &'static str {
+    let is_page = headers
+        .get("sec-fetch-dest")
+        .is_some_and(|value| value == "document");
+    if is_page && format != Format::Json {
+        "application/xml; charset=utf-8"
+    } else {
+        format.content_type()
+    }
+}
+
+/// Several lines of one header as one list (RFC 9110 section 5.3). Lines that are not ASCII count as empty.
+fn joined<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Cow<'a, str>> {
+    let mut lines = headers
+        .get_all(name)
+        .iter()
+        .map(|v| v.to_str().unwrap_or(""));
+    let first = lines.next()?;
+    let Some(second) = lines.next() else {
+        return Some(first.into());
+    };
+    let rest: Vec<&str> = lines.collect();
+    Some([&[first, second], &rest[..]].concat().join(",").into())
+}
