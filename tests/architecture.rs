@@ -141,7 +141,7 @@ const TABLES: &[(&str, u8, &[&str])] = &[
             "idempotency_key",
         ],
     ),
-    ("digest", 3, &["run", "issue", "issue_item"]),
+    ("digest", 3, &["run", "issue", "issue_item", "hold"]),
 ];
 
 fn root() -> PathBuf {

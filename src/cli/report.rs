@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::base::language::Language;
 use crate::base::time::{Timestamp, Zone};
-use crate::digest::RunReport;
+use crate::digest::{HeldRun, RunReport};
 
 /// 1 204 for 1204.
 pub(crate) fn grouped(number: i64) -> String {
@@ -95,6 +95,20 @@ pub(crate) fn morning(
         })
         .collect();
     line + &parts.join(", ")
+}
+
+/// A run that waits for the operator's word, and what becomes of it.
+pub(crate) fn held(run: &HeldRun) -> String {
+    let zone = Zone::parse(&run.time_zone).unwrap_or_else(|_| Zone::utc());
+    format!(
+        "run {id} of {date} ({}, {}) is held: `jarshy digest release --run {id}` or `--date {date}` plans it; \
+         after {} its stories wait for the next digest",
+        run.newsletter,
+        run.time_zone,
+        run.expires_at.in_zone(&zone).strftime("%H:%M"),
+        id = run.id,
+        date = run.local_date,
+    )
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ pub async fn run(core: Core, args: Args) -> anyhow::Result<ExitCode> {
     }
     findings.extend(store::list_contradictions(&core.db).await?);
     findings.extend(crate::digest::check_runs(&core).await?);
+    let names = crate::digest::list_names(&core).await?;
+    let (held_runs, held_dates) = crate::digest::list_held(&core).await?;
     let is_right = findings.is_empty();
     if args.json {
         let issues: Vec<_> = letters
@@ -42,6 +44,10 @@ pub async fn run(core: Core, args: Args) -> anyhow::Result<ExitCode> {
             .map(|letter| {
                 json!({
                     "letter": letter.letter_id,
+                    "issue": names.get(&letter.letter_id).map(|(uid, _)| uid),
+                    "number": names.get(&letter.letter_id).map(|(_, number)| number),
+                    "state": letter.state,
+                    "stopped": letter.is_stopped,
                     "subject": letter.subject,
                     "date": letter.dated_at.to_string(),
                     "sums": letter.sums,
@@ -56,17 +62,32 @@ pub async fn run(core: Core, args: Args) -> anyhow::Result<ExitCode> {
             object.extend(sums.clone());
             object.insert("issues".to_owned(), issues.into());
             object.insert("findings".to_owned(), findings.clone().into());
+            let runs: Vec<i64> = held_runs.iter().map(|run| run.id).collect();
+            object.insert("held_runs".to_owned(), runs.into());
+            let dates: Vec<&String> = held_dates.iter().map(|(_, date)| date).collect();
+            object.insert("held_dates".to_owned(), json!(dates));
         }
         println!("{object}");
     } else {
         let zone = core.config.newsroom.zone();
         for letter in &letters {
+            let (uid, number) = names.get(&letter.letter_id).cloned().unwrap_or_default();
+            let name = uid.get(..8).unwrap_or_default();
             println!(
-                "{}  «{}»\n    {}",
+                "{}  «{}»  No. {number}  {name}\n    {}",
                 letter.dated_at.date_in(&zone),
                 letter.subject,
                 equation(&letter.sums)
             );
+            if let Some(sentence) = standing(letter, name) {
+                println!("    {sentence}");
+            }
+        }
+        for run in &held_runs {
+            println!("{}", super::report::held(run));
+        }
+        for (newsletter, date) in &held_dates {
+            println!("{date} of {newsletter:?} is held: `jarshy digest release --date {date}`");
         }
         let verdict = if is_right {
             "  ✓ nobody lost, nobody twice"
@@ -83,6 +104,30 @@ pub async fn run(core: Core, args: Args) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// What an issue that is not simply sent stands at, and what to do.
+fn standing(letter: &store::LetterSums, name: &str) -> Option<String> {
+    let sums = &letter.sums;
+    match letter.state.as_str() {
+        "paused" => Some(format!(
+            "held: {} wait for `jarshy digest release {name}`",
+            thousands(sums.held)
+        )),
+        "cancelled" if letter.is_stopped => Some(format!(
+            "cancelled by the operator: {} were sent it, {} will not get it{}",
+            thousands(sums.accepted),
+            thousands(sums.cancelled),
+            if sums.open > 0 {
+                format!(", {} are at the relay at this moment", thousands(sums.open))
+            } else {
+                String::new()
+            }
+        )),
+        "cancelled" => Some("cancelled: everything in it was withdrawn".to_owned()),
+        "replaced" => Some("replaced by a revision without what was withdrawn".to_owned()),
+        _ => None,
+    }
 }
 
 /// The equation in words, thousands apart: `planned 1 204 = accepted 1 204 + failed 0 + …`.

@@ -60,6 +60,17 @@ pub struct Sums {
 }
 
 impl Sums {
+    /// Adds another letter's.
+    pub const fn add(&mut self, other: &Self) {
+        self.planned += other.planned;
+        self.accepted += other.accepted;
+        self.failed += other.failed;
+        self.cancelled += other.cancelled;
+        self.expired += other.expired;
+        self.held += other.held;
+        self.open += other.open;
+    }
+
     /// Whether the equation holds.
     pub const fn adds_up(&self) -> bool {
         self.planned

@@ -5,12 +5,13 @@
 //!
 //! Pure rules: `schedule` (when a slot opens a run), `pick` (which stories), `order` and `subject` (how an issue reads), `issue`
 //! (what makes two digests one), `headers`, `compile`. Use cases: `open`, `plan` (with `gather` and `prepare`), `withdraw`,
-//! `page`, `preview`, `check`.
+//! `hold` (hold, release and cancel), `page`, `preview`, `check`.
 
 mod check;
 mod compile;
 mod gather;
 mod headers;
+mod hold;
 mod issue;
 mod open;
 mod order;
@@ -29,10 +30,14 @@ use crate::base::language::Language;
 use crate::base::time::Timestamp;
 
 pub use check::check_runs;
+pub use hold::{
+    Halt, Halted, cancel, hold, hold_date, list_held, list_names, release, release_date,
+};
 pub use open::{open_runs, recompute_slots};
 pub use page::{find_issue_view, find_latest_issue};
 pub use plan::{count_open_runs, work_runs};
 pub use preview::{Reader, plan_dry, preview};
+pub use store::HeldRun;
 pub use view::{GroupView, IssueView, ItemView};
 pub use withdraw::follow_withdrawals;
 

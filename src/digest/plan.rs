@@ -33,7 +33,7 @@ const ANY_DATE: &str = "9999-12-31";
 /// A run that fails does not hold up the others; it stays open and is tried again by the next call.
 pub async fn work_runs(core: &Core, theme: &Theme) -> Result<Vec<RunReport>, DigestError> {
     let mut closed = Vec::new();
-    for run in store::list_open_runs(&core.db).await? {
+    for run in store::list_open_runs(&core.db, core.clock.now()).await? {
         match work_run(core, theme, &run).await {
             Ok(report) => closed.extend(report),
             Err(error) => {
@@ -44,9 +44,11 @@ pub async fn work_runs(core: &Core, theme: &Theme) -> Result<Vec<RunReport>, Dig
     Ok(closed)
 }
 
-/// How many runs are open: after [`work_runs`], those that failed or that another planner is still at.
+/// How many runs are open and not held: after [`work_runs`], those that failed or that another planner is still at.
 pub async fn count_open_runs(core: &Core) -> Result<usize, DigestError> {
-    Ok(store::list_open_runs(&core.db).await?.len())
+    Ok(store::list_open_runs(&core.db, core.clock.now())
+        .await?
+        .len())
 }
 
 /// The people and stories a planner has met in a run, for its report.
@@ -136,7 +138,7 @@ enum Step {
     Missing(Vec<Content>, Vec<String>),
     /// Something was withdrawn meanwhile.
     Stale,
-    /// Somebody closed the run.
+    /// Somebody closed the run, or holds it.
     Closed,
 }
 

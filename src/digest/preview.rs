@@ -138,7 +138,7 @@ async fn compile_only(
 /// What [`super::open_runs`] and [`super::work_runs`] would do now. All of it happens in one transaction that is taken back.
 pub async fn plan_dry(core: &Core, theme: &Theme) -> Result<Vec<RunReport>, DigestError> {
     let now = core.clock.now();
-    let mut runs = store::list_open_runs(&core.db).await?;
+    let mut runs = store::list_open_runs(&core.db, now).await?;
     let mut tx = core.db.begin().await?;
     for slot_id in list_due_slots(&core.db, now).await? {
         let Some(slot) = lock_slot(&mut tx, slot_id).await? else {

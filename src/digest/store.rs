@@ -1,12 +1,16 @@
 //! The digest's only SQL: runs, issues and their items. What a person was sent is delivery × issue × issue_item, so one
 //! statement here reads down into the journal.
 
+mod hold;
+
 use jiff::civil::Date;
 
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::db::{Db, Result, Tx};
 use crate::{on_db, on_tx};
+
+pub use hold::*;
 
 /// A run that is open.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -63,12 +67,14 @@ pub async fn get_last_to_no(tx: &mut Tx, slot_id: i64) -> Result<i64> {
         .bind(slot_id).fetch_one(c).await)
 }
 
-/// Open runs, longest due first.
-pub async fn list_open_runs(db: &Db) -> Result<Vec<OpenRun>> {
+/// Open runs that a planner may take, longest due first: all but those that the operator holds and that still have time.
+pub async fn list_open_runs(db: &Db, now: Timestamp) -> Result<Vec<OpenRun>> {
     type Row = (i64, i64, Timestamp, String, i64, Timestamp, Timestamp);
     let rows: Vec<Row> = on_db!(db, c => sqlx::query_as(
-        "SELECT id, slot_id, due_at, local_date, to_no, expires_at, opened_at FROM run WHERE state = 'open' \
-         ORDER BY due_at, id").fetch_all(c).await)?;
+        "SELECT r.id, r.slot_id, r.due_at, r.local_date, r.to_no, r.expires_at, r.opened_at FROM run r \
+         WHERE r.state = 'open' AND (r.expires_at <= $1 OR (r.held_at IS NULL AND NOT EXISTS (SELECT 1 FROM hold h \
+         JOIN slot s ON s.newsletter_id = h.newsletter_id WHERE s.id = r.slot_id AND h.local_date = r.local_date))) \
+         ORDER BY r.due_at, r.id").bind(now).fetch_all(c).await)?;
     rows.into_iter()
         .map(|r| {
             Ok(OpenRun {
@@ -89,10 +95,12 @@ fn read_date(text: &str) -> Result<Date> {
         .map_err(|e: jiff::Error| sqlx::Error::Decode(e.to_string().into()))
 }
 
-/// Adds to the sums of an open run; false if it is open no more, and then nothing of the transaction may be kept.
+/// Adds to the sums of an open run; false if it is open no more, or held, and then nothing of the transaction may be kept.
 pub async fn add_to_run(tx: &mut Tx, run_id: i64, mailed: i64, empty: i64) -> Result<bool> {
     on_tx!(tx, c => sqlx::query(
-        "UPDATE run SET mailed = mailed + $2, empty = empty + $3 WHERE id = $1 AND state = 'open'")
+        "UPDATE run SET mailed = mailed + $2, empty = empty + $3 WHERE id = $1 AND state = 'open' AND held_at IS NULL \
+         AND NOT EXISTS (SELECT 1 FROM hold h JOIN slot s ON s.newsletter_id = h.newsletter_id \
+         WHERE s.id = run.slot_id AND h.local_date = run.local_date)")
         .bind(run_id).bind(mailed).bind(empty).execute(c).await.map(|done| done.rows_affected() == 1))
 }
 

@@ -16,6 +16,7 @@ mod digest;
 mod digest_command;
 mod directories;
 mod formats;
+mod halt;
 mod import;
 mod inbox;
 mod interruptions;

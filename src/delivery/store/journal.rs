@@ -229,7 +229,15 @@ pub enum Intent {
 /// not suppressed, all in one statement. If not, the row goes where it belongs. A confirmation goes to addresses that were
 /// erased or bounced once: confirming is what lifts that.
 pub async fn ask_intent(tx: &mut Tx, key: &Key, now: Timestamp) -> Result<Intent> {
-    type Found = (String, Option<i64>, i64, i64, Option<Timestamp>, String);
+    type Found = (
+        String,
+        Option<i64>,
+        i64,
+        i64,
+        Option<Timestamp>,
+        String,
+        Option<String>,
+    );
     let granted = on_tx!(tx, c => sqlx::query(
         "UPDATE delivery SET state = 'committing', intent_at = $5 \
          WHERE id = $1 AND worker_id = $2 AND attempts = $3 AND state = 'leased' \
@@ -245,10 +253,10 @@ pub async fn ask_intent(tx: &mut Tx, key: &Key, now: Timestamp) -> Result<Intent
         return Ok(Intent::Granted);
     }
     let found: Option<Found> = on_tx!(tx, c => sqlx::query_as(
-        "SELECT d.state, d.worker_id, d.attempts, d.letter_id, d.expires_at, l.state \
+        "SELECT d.state, d.worker_id, d.attempts, d.letter_id, d.expires_at, l.state, l.closed_by \
          FROM delivery d JOIN letter l ON l.id = d.letter_id WHERE d.id = $1")
         .bind(key.id).fetch_optional(c).await)?;
-    let Some((state, worker_id, attempts, letter_id, expires_at, letter)) = found else {
+    let Some((state, worker_id, attempts, letter_id, expires_at, letter, closed_by)) = found else {
         return Ok(Intent::Lost);
     };
     if worker_id != Some(key.worker_id) || attempts != key.attempts {
@@ -263,6 +271,7 @@ pub async fn ask_intent(tx: &mut Tx, key: &Key, now: Timestamp) -> Result<Intent
     let is_late = expires_at.is_some_and(|at| at <= now);
     let (state, class, is_final) = match letter.as_str() {
         "paused" => ("held", "paused", false),
+        "cancelled" if closed_by.is_some() => ("cancelled", "stopped", true),
         "cancelled" => ("cancelled", "withdrawn", true),
         _ if is_late => ("expired", "late", true),
         // The rows of a replaced letter are re-pointed in chunks; this one's turn comes.

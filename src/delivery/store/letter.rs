@@ -40,9 +40,9 @@ pub async fn insert_letter_row(tx: &mut Tx, letter: &NewLetter, frozen: &Frozen)
         .bind(frozen.format).bind(uncertain).bind(frozen.created_at).fetch_one(c).await)
 }
 
-const LETTER_STATE_SQLITE: &str = "SELECT state FROM letter WHERE id = $1";
+const LETTER_STATE_SQLITE: &str = "SELECT state, closed_by FROM letter WHERE id = $1";
 /// FOR SHARE: whoever cancels, pauses or replaces the letter waits until the rows are in, and then sees them.
-const LETTER_STATE_POSTGRES: &str = "SELECT state FROM letter WHERE id = $1 FOR SHARE";
+const LETTER_STATE_POSTGRES: &str = "SELECT state, closed_by FROM letter WHERE id = $1 FOR SHARE";
 
 /// Stores deliveries in statements of many rows; a conflict is an error, never passed over. The rows of a letter that is
 /// paused go in as held, of one that is cancelled as cancelled; returns whether a letter was `replaced` meanwhile: then
@@ -52,28 +52,32 @@ pub async fn insert_deliveries(
     now: Timestamp,
     deliveries: &[NewDelivery],
 ) -> Result<bool> {
-    let mut states: BTreeMap<i64, &'static str> =
-        deliveries.iter().map(|d| (d.letter_id, "")).collect();
+    // State and class of a letter's new rows.
+    let mut states: BTreeMap<i64, (&'static str, Option<&'static str>)> = deliveries
+        .iter()
+        .map(|d| (d.letter_id, ("queued", None)))
+        .collect();
     let sql = tx.choose(LETTER_STATE_SQLITE, LETTER_STATE_POSTGRES);
     for (letter_id, state) in &mut states {
-        let found: String =
-            on_tx!(tx, c => sqlx::query_scalar(sql).bind(*letter_id).fetch_one(c).await)?;
+        let (found, closed_by): (String, Option<String>) =
+            on_tx!(tx, c => sqlx::query_as(sql).bind(*letter_id).fetch_one(c).await)?;
         *state = match found.as_str() {
             "replaced" => return Ok(true),
-            "paused" => "held",
-            "cancelled" => "cancelled",
-            _ => "queued",
+            "paused" => ("held", Some("paused")),
+            "cancelled" if closed_by.is_some() => ("cancelled", Some("stopped")),
+            "cancelled" => ("cancelled", Some("withdrawn")),
+            _ => ("queued", None),
         };
     }
-    // 15 values a row; SQLite takes 32 766 in one statement.
+    // 16 values a row; SQLite takes 32 766 in one statement.
     for chunk in deliveries.chunks(1000) {
         on_tx!(tx, c => {
             let mut insert = sqlx::QueryBuilder::new(
                 "INSERT INTO delivery (letter_id, batch, recipient_id, recipient_uid, recipient_epoch, address, address_hash, \
-                 lane_id, priority, text_only, state, due_at, expires_at, created_at, finished_at) ",
+                 lane_id, priority, text_only, state, class, due_at, expires_at, created_at, finished_at) ",
             );
             insert.push_values(chunk, |mut row, d| {
-                let state = states[&d.letter_id];
+                let (state, class) = states[&d.letter_id];
                 row.push_bind(d.letter_id)
                     .push_bind(d.batch)
                     .push_bind(d.recipient_id)
@@ -85,6 +89,7 @@ pub async fn insert_deliveries(
                     .push_bind(d.priority)
                     .push_bind(d.text_only)
                     .push_bind(state)
+                    .push_bind(class)
                     .push_bind(d.due_at)
                     .push_bind(d.expires_at)
                     .push_bind(now)

@@ -1,10 +1,11 @@
 //! The journal's only SQL: letters and planning (`letter`), the life of a row (`journal`), letters that are replaced or
-//! withdrawn (`supersede`), addresses that must not be mailed (`suppression`), sums and what was asked about them (`sums`), and
+//! withdrawn (`supersede`), letters that the operator holds or stops (`stop`), addresses that must not be mailed (`suppression`), sums and what was asked about them (`sums`), and
 //! the nightly chores (`prune`).
 
 mod journal;
 mod letter;
 mod prune;
+mod stop;
 mod sums;
 mod supersede;
 mod suppression;
@@ -19,6 +20,7 @@ pub use letter::{cancel_recipient, ensure_lane, insert_deliveries};
 pub(super) use prune::{
     delete_finished, empty_addresses, empty_bodies, empty_raw_events, find_first, find_last_before,
 };
+pub use stop::{hold_deliveries, release_deliveries, stop_deliveries, stop_letter};
 pub use sums::{
     LetterSums, count_batch, count_batch_letters, count_due, get_sums, get_total_sums,
     list_contradictions, list_letter_sums,

@@ -54,6 +54,10 @@ pub struct LetterSums {
     pub subject: String,
     /// What the Date header says.
     pub dated_at: Timestamp,
+    /// `open`, `paused` (held), `replaced` or `cancelled`.
+    pub state: String,
+    /// Cancelled by the operator's word, and not by a withdrawal.
+    pub is_stopped: bool,
     /// Sums.
     pub sums: Sums,
 }
@@ -65,6 +69,8 @@ pub async fn list_letter_sums(db: &Db) -> Result<Vec<LetterSums>> {
         String,
         String,
         Timestamp,
+        String,
+        bool,
         i64,
         i64,
         i64,
@@ -74,12 +80,12 @@ pub async fn list_letter_sums(db: &Db) -> Result<Vec<LetterSums>> {
         i64,
     );
     let rows: Vec<Row> = on_db!(db, c => sqlx::query_as(
-        "SELECT l.id, l.kind, l.subject, l.dated_at, COUNT(d.id), COUNT(d.id) FILTER (WHERE d.state = 'accepted'), \
+        "SELECT l.id, l.kind, l.subject, l.dated_at, l.state, l.closed_by IS NOT NULL, COUNT(d.id), COUNT(d.id) FILTER (WHERE d.state = 'accepted'), \
          COUNT(d.id) FILTER (WHERE d.state = 'failed'), COUNT(d.id) FILTER (WHERE d.state = 'cancelled'), \
          COUNT(d.id) FILTER (WHERE d.state = 'expired'), COUNT(d.id) FILTER (WHERE d.state = 'held'), \
          COUNT(d.id) FILTER (WHERE d.state IN ('queued', 'leased', 'committing', 'uncertain')) \
          FROM letter l LEFT JOIN delivery d ON d.letter_id = l.id WHERE l.kind = 'issue' \
-         GROUP BY l.id, l.kind, l.subject, l.dated_at ORDER BY l.id")
+         GROUP BY l.id, l.kind, l.subject, l.dated_at, l.state, l.closed_by ORDER BY l.id")
         .fetch_all(c).await)?;
     Ok(rows
         .into_iter()
@@ -88,7 +94,9 @@ pub async fn list_letter_sums(db: &Db) -> Result<Vec<LetterSums>> {
             kind: r.1,
             subject: r.2,
             dated_at: r.3,
-            sums: to_sums((r.4, r.5, r.6, r.7, r.8, r.9, r.10)),
+            state: r.4,
+            is_stopped: r.5,
+            sums: to_sums((r.6, r.7, r.8, r.9, r.10, r.11, r.12)),
         })
         .collect())
 }

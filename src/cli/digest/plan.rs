@@ -1,0 +1,118 @@
+//! `jarshy digest plan`: plans what is due, or says what would be planned.
+
+use std::process::ExitCode;
+
+use super::print;
+use crate::audience::{self, store::list_slots};
+use crate::base::time::Zone;
+use crate::cli::report::morning;
+use crate::digest::{self, RunReport};
+use crate::theme::Theme;
+use crate::work::Core;
+use crate::{delivery, newsroom};
+
+/// Options of `jarshy digest plan`.
+#[derive(clap::Args)]
+pub(super) struct Plan {
+    /// Say what would be planned, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print a JSON array instead of words.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Plans, and prints a line for each run.
+pub(super) async fn run(core: &Core, theme: &Theme, args: &Plan) -> anyhow::Result<ExitCode> {
+    let (mut reports, mut left_open) = (Vec::new(), 0);
+    if args.dry_run {
+        reports = digest::plan_dry(core, theme).await?;
+    } else {
+        // As a tick of the service does it (`scheduler::tick`), but here the first error is the answer.
+        while newsroom::release_due(core).await? > 0 {}
+        digest::follow_withdrawals(core, theme).await?;
+        audience::resume_paused(core).await?;
+        digest::open_runs(core).await?;
+        for mut report in digest::work_runs(core, theme).await? {
+            // Another planner may have had a share in it.
+            report.digests = delivery::store::count_batch_letters(&core.db, report.run_id).await?;
+            reports.push(report);
+        }
+        left_open = digest::count_open_runs(core).await?;
+    }
+    if args.json {
+        let all: Vec<_> = reports.iter().map(json).collect();
+        print(&format!("{}\n", serde_json::to_string_pretty(&all)?))?;
+    } else {
+        let mut lines = String::new();
+        for report in &reports {
+            let zone = Zone::parse(&report.time_zone).map_err(anyhow::Error::msg)?;
+            let order = &core.config.newsroom.languages;
+            lines += &morning(report.due_at, &zone, report, report.digests, order);
+            lines.push('\n');
+        }
+        let (held, _) = digest::list_held(core).await?;
+        for run in &held {
+            lines.push_str(&crate::cli::report::held(run));
+            lines.push('\n');
+        }
+        if reports.is_empty() && left_open == 0 && held.is_empty() {
+            lines += &nothing_due(core).await?;
+        }
+        print(&lines)?;
+    }
+    if left_open > 0 {
+        eprintln!(
+            "jarshy: {left_open} runs stay open: the log says why, or another planner is at them. Run `jarshy digest plan` again"
+        );
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// When to come back.
+async fn nothing_due(core: &Core) -> anyhow::Result<String> {
+    let now = core.clock.now();
+    let slots = list_slots(&core.db).await?;
+    let next = slots
+        .iter()
+        .filter(|slot| slot.next_due_at > now)
+        .min_by_key(|slot| slot.next_due_at);
+    Ok(match next {
+        Some(slot) => format!(
+            "nothing is due; next: {}  {}\n",
+            slot.next_due_at
+                .in_zone(&slot.time_zone)
+                .strftime("%Y-%m-%d %H:%M"),
+            slot.time_zone.name()
+        ),
+        None => "nothing is due: nobody has subscribed yet\n".to_owned(),
+    })
+}
+
+fn json(report: &RunReport) -> serde_json::Value {
+    let issues: Vec<_> = report
+        .issues
+        .iter()
+        .map(|issue| {
+            serde_json::json!({
+                "languages": issue.languages,
+                "people": issue.people,
+                "subject": issue.subject,
+            })
+        })
+        .collect();
+    serde_json::json!({
+        // A run that was only looked at has no row.
+        "run": (report.run_id != 0).then_some(report.run_id),
+        "time_zone": report.time_zone,
+        "local_date": report.local_date,
+        "due_at": report.due_at.to_string(),
+        "state": report.state,
+        "stories": report.stories,
+        "digests": report.digests,
+        "mailed": report.mailed,
+        "empty": report.empty,
+        "issues": issues,
+    })
+}
