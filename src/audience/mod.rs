@@ -1,13 +1,16 @@
 //! The audience: who reads, what they want, when, and what they agreed to.
 //!
 //! Values and pure rules: [`cadence`] (when), [`selection`] (what), `wishes` (both, as typed). Use cases: `sign_up`, `confirm`,
-//! `preferences`, `leave`, `add`, and the scheduler's `chores`. GET never acts for a person: whatever changes something is a use
+//! `preferences`, `leave`, `add` and [`import`] (both by `admit`), [`export`], and the scheduler's `chores`. GET never acts for a person: whatever changes something is a use
 //! case of its own beside the one that shows it. Whether an address is known never shows in an answer.
 
 mod add;
+mod admit;
 pub mod cadence;
 mod chores;
 mod confirm;
+pub mod export;
+pub mod import;
 mod leave;
 mod links;
 pub mod mail;
@@ -19,6 +22,7 @@ pub mod store;
 mod wishes;
 
 pub use add::add;
+pub use admit::{Outcome, Refusal};
 pub use cadence::Cadence;
 pub use chores::{prune_unconfirmed, resume_paused};
 pub use confirm::{confirm, peek_confirmation};

@@ -56,7 +56,7 @@ enum Command {
     Article(article::Args),
     /// Bring in articles from elsewhere.
     Import(import::Args),
-    /// Add subscribers, or list them.
+    /// Bring in people who agreed elsewhere, or list who is there.
     Subscriber(subscriber::Args),
     /// See the next digest, or plan those that are due.
     Digest(digest::Args),

@@ -24,6 +24,7 @@ mod issues;
 mod kill;
 mod month;
 mod newsroom;
+mod people;
 mod search;
 mod site;
 mod sql;

@@ -1,5 +1,7 @@
 //! `jarshy subscriber`: add people who agreed elsewhere, and list who is there.
 
+mod import;
+
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -24,6 +26,13 @@ enum Command {
     ///
     /// Who has left stays away, a known address keeps its wishes. If anything is wrong nothing is changed.
     Add(Box<Add>),
+    /// Take in a list of people who agreed elsewhere: a CSV file of a spreadsheet, Mailchimp, listmonk or Ghost.
+    ///
+    /// The charset (UTF-8, UTF-16, windows-1251, KZ-1048) and the separator are told by the file, the columns by their headings in
+    /// English, Russian or Kazakh; a bare list of addresses needs none. Who left, was cleaned or blocked there is kept as such and
+    /// never mailed; who left or was erased here stays away; a known person keeps their wishes. Broken off and begun anew, it goes
+    /// on where it was. Begin with --dry-run.
+    Import(Box<import::Args>),
     /// List subscribers and their subscriptions.
     List(List),
 }
@@ -36,6 +45,16 @@ struct Add {
     /// The newsletter's slug; the first one of the settings if left out.
     #[arg(long, value_name = "SLUG")]
     newsletter: Option<String>,
+    #[command(flatten)]
+    wishes: WishArgs,
+    /// What their consent rests on, e.g. "signed list of 12 May"; it is kept with each person.
+    #[arg(long, default_value = "added by the operator", value_name = "TEXT")]
+    consent: String,
+}
+
+/// What people want who were not asked.
+#[derive(clap::Args)]
+struct WishArgs {
     /// Languages in order of preference, e.g. kk,ru; all of the newsroom if left out.
     #[arg(long, value_name = "TAGS", value_delimiter = ',', value_parser = Language::parse)]
     language: Vec<Language>,
@@ -57,9 +76,32 @@ struct Add {
     /// Send the text part alone.
     #[arg(long)]
     text_only: bool,
-    /// What their consent rests on, e.g. "signed list of 12 May"; it is kept with each person.
-    #[arg(long, default_value = "added by the operator", value_name = "TEXT")]
-    consent: String,
+}
+
+impl WishArgs {
+    fn wishes(self, core: &Core, newsletter: Option<&str>) -> Wishes {
+        let newsroom = &core.config.newsroom;
+        let preset = match newsletter {
+            Some(slug) => core.config.newsletters.iter().find(|n| n.slug == slug),
+            None => core.config.newsletters.first(),
+        };
+        Wishes {
+            languages: if self.language.is_empty() {
+                newsroom.languages.clone()
+            } else {
+                self.language
+            },
+            sections: self.section,
+            tags: self.tag,
+            cadence: self.cadence,
+            time_zone: self.zone.unwrap_or_else(|| newsroom.zone()),
+            minute: self
+                .hour
+                .or_else(|| preset.map(crate::config::Newsletter::minute))
+                .unwrap_or(480),
+            text_only: self.text_only,
+        }
+    }
 }
 
 #[derive(clap::Args)]
@@ -85,32 +127,13 @@ fn parse_cadence(text: &str) -> Result<Cadence, String> {
 pub async fn run(core: Core, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Add(args) => add(&core, *args).await,
+        Command::Import(args) => import::run(&core, *args).await,
         Command::List(args) => list(&core, &args).await,
     }
 }
 
 async fn add(core: &Core, args: Add) -> anyhow::Result<ExitCode> {
-    let newsroom = &core.config.newsroom;
-    let preset = match &args.newsletter {
-        Some(slug) => core.config.newsletters.iter().find(|n| n.slug == *slug),
-        None => core.config.newsletters.first(),
-    };
-    let wishes = Wishes {
-        languages: if args.language.is_empty() {
-            newsroom.languages.clone()
-        } else {
-            args.language
-        },
-        sections: args.section,
-        tags: args.tag,
-        cadence: args.cadence,
-        time_zone: args.zone.unwrap_or_else(|| newsroom.zone()),
-        minute: args
-            .hour
-            .or_else(|| preset.map(crate::config::Newsletter::minute))
-            .unwrap_or(480),
-        text_only: args.text_only,
-    };
+    let wishes = args.wishes.wishes(core, args.newsletter.as_deref());
     let people: Vec<(EmailAddress, Wishes)> = args
         .addresses
         .into_iter()
@@ -232,4 +255,18 @@ fn line(entry: &Listed, in_full: bool) -> String {
     format!("{address:<36} {:<8} {wishes}", state(entry))
         .trim_end()
         .to_owned()
+}
+
+/// A new file that its owner alone may read: it holds addresses. One that is there already is written over.
+fn private_file(path: &std::path::Path) -> anyhow::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use anyhow::Context;
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("{} cannot be written", path.display()))
 }
