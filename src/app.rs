@@ -48,13 +48,7 @@ impl App {
         let shelf = Arc::new(Shelf::new(core.clone(), Arc::clone(&theme)));
         let views = Arc::new(ViewCounter::default());
         Self {
-            state: WebState {
-                core,
-                theme,
-                shelf,
-                views,
-                inbox,
-            },
+            state: WebState::new(core, theme, shelf, views, inbox),
         }
     }
 
@@ -95,7 +89,7 @@ impl App {
             && let Some(listener) = listener
         {
             let (router, stopped, fail) = (self.router(), stop.clone(), fail.clone());
-            let hot = Arc::new(web::hot::Hot::new(shelf.clone(), core.clock.clone()));
+            let hot = Arc::new(web::hot::Hot::new(self.state.clone()));
             tracker.spawn(async move {
                 if let Err(error) = web::serve::serve(listener, router, hot, stopped).await {
                     fail("the web server", error.into());

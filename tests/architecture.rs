@@ -128,7 +128,12 @@ const TABLES: &[(&str, u8, &[&str])] = &[
     (
         "syndication",
         2,
-        &["shelf", "websub_subscription", "websub_request"],
+        &[
+            "shelf",
+            "shelf_past",
+            "websub_subscription",
+            "websub_request",
+        ],
     ),
     (
         "staff",

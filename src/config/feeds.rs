@@ -16,6 +16,12 @@ pub struct Feeds {
     pub memory_bytes: u64,
     /// Feeds of readers' choices and searches that are kept; those that nobody asked for longest go first.
     pub dynamic_max: usize,
+    /// Times in an hour that one network address may fetch the whole of one feed without saying what it has; then 429. Requests
+    /// with `If-None-Match` or `If-Modified-Since` are never limited. 0 turns the limit off.
+    pub unconditional_per_hour: u64,
+    /// Feeds of choices and searches that one network address may have made in an hour which nobody asked for before; 0 turns the
+    /// limit off.
+    pub made_per_hour: u64,
 }
 
 impl Default for Feeds {
@@ -26,6 +32,8 @@ impl Default for Feeds {
             closed_days: 90,
             memory_bytes: 128 * 1024 * 1024,
             dynamic_max: 10_000,
+            unconditional_per_hour: 240,
+            made_per_hour: 120,
         }
     }
 }
@@ -60,6 +68,22 @@ impl Feeds {
                 "is not between 10 and 1000000",
                 "Write 10000",
             ));
+        }
+        for (key, count, usual) in [
+            (
+                "feeds.unconditional_per_hour",
+                self.unconditional_per_hour,
+                "Write 240, or 0 for no limit",
+            ),
+            (
+                "feeds.made_per_hour",
+                self.made_per_hour,
+                "Write 120, or 0 for no limit",
+            ),
+        ] {
+            if count > 1_000_000_000 {
+                return Err(Finding::new(key, "is more than 1000000000", usual));
+            }
         }
         Ok(())
     }

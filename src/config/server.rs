@@ -5,6 +5,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::Config;
+use super::feeds::check_networks;
 use super::load::Finding;
 
 /// `[server]`
@@ -22,6 +23,13 @@ pub struct Server {
     /// Lines that `robots.txt` says besides its own, e.g. `Disallow: /media/`.
     #[serde(default)]
     pub robots: Vec<String>,
+    /// Networks that may read `/metrics`; for others there is no such page.
+    #[serde(default = "default_metrics_networks")]
+    pub metrics_networks: Vec<String>,
+}
+
+fn default_metrics_networks() -> Vec<String> {
+    vec!["127.0.0.0/8".to_owned(), "::1/128".to_owned()]
 }
 
 fn default_listen() -> SocketAddr {
@@ -37,6 +45,7 @@ impl Server {
                 "Write each line as a text of its own: [\"User-agent: examplebot\", \"Disallow: /\"]",
             ));
         }
+        check_networks("server.metrics_networks", &self.metrics_networks)?;
         let parsed = Url::parse(&self.public_url)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"));

@@ -13,6 +13,7 @@ pub mod atom;
 pub mod catalogue;
 pub mod check;
 pub mod coding;
+pub mod delta;
 pub mod directory;
 pub mod discovery;
 pub mod document;

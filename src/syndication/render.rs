@@ -4,6 +4,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::coding::Coding;
+use super::delta::{Items, write_marks};
 use super::document::Document;
 use super::feed::Format;
 use super::{atom, check, json, rss};
@@ -19,6 +20,8 @@ pub struct Rendered {
     pub bytes: Bytes,
     /// The same in the codings that readers are waiting for.
     pub coded: Vec<(Coding, Bytes)>,
+    /// What deltas against them will be made of.
+    pub marks: Vec<u8>,
 }
 
 impl Rendered {
@@ -45,8 +48,10 @@ pub fn render(document: &Document, format: Format) -> Result<Rendered, String> {
         Format::Json => json::write(document).map_err(|e| e.to_string())?,
     };
     check::check(format, &bytes, document.items.len())?;
+    let marks = write_marks(&Items::find(format, &bytes)?.marks());
     Ok(Rendered {
         format,
+        marks,
         stem: stem(&bytes),
         bytes: bytes.into(),
         coded: Vec::new(),

@@ -6,6 +6,10 @@ use crate::base::time::Timestamp;
 use crate::db::{Db, Result, Tx};
 use crate::{on_db, on_tx};
 
+/// Former documents of a feed whose marks are kept, so that a reader who has one gets a delta. At a hundred changes a day they
+/// reach back a few hours, which is how often such readers ask.
+const PAST: i64 = 24;
+
 /// A row without its bytes.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct Row {
@@ -71,8 +75,9 @@ pub async fn delete_rows(tx: &mut Tx, feed_keys: &[String]) -> Result<()> {
 ///
 /// Equal bytes keep their validators and only learn the later number, so that an older build cannot replace them afterwards.
 ///
-/// Also says whether ours took the place of other bytes, which happens once for each change, whoever builds it.
-pub async fn replace(tx: &mut Tx, row: &Row, body: &[u8]) -> Result<(Row, bool)> {
+/// Also says whether ours took the place of other bytes, which happens once for each change, whoever builds it. The marks of what
+/// stands there now (`syndication::delta`) are remembered with it.
+pub async fn replace(tx: &mut Tx, row: &Row, body: &[u8], marks: &[u8]) -> Result<(Row, bool)> {
     let stood: bool = on_tx!(tx, c => sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM shelf WHERE feed_key = $1)").bind(&row.feed_key).fetch_one(&mut *c).await)?;
     let is_same = on_tx!(tx, c => sqlx::query(
@@ -90,8 +95,32 @@ pub async fn replace(tx: &mut Tx, row: &Row, body: &[u8]) -> Result<(Row, bool)>
              OR (shelf.log_no = excluded.log_no AND shelf.build < excluded.build))")
             .bind(&row.feed_key).bind(row.log_no).bind(row.build).bind(&row.etag).bind(row.last_modified).bind(body)
             .execute(&mut *c).await.map(|done| done.rows_affected() == 1))?;
-    let row = on_tx!(tx, c => sqlx::query_as(
+    let row: Row = on_tx!(tx, c => sqlx::query_as(
         "SELECT feed_key, log_no, build, etag, last_modified FROM shelf WHERE feed_key = $1")
         .bind(&row.feed_key).fetch_one(&mut *c).await)?;
+    if is_ours {
+        remember(tx, &row, marks).await?;
+    }
     Ok((row, is_ours && stood))
+}
+
+/// Remembers a document by its marks, and forgets the oldest above the bound. `last_modified` grows with each document of a feed.
+async fn remember(tx: &mut Tx, row: &Row, marks: &[u8]) -> Result<()> {
+    on_tx!(tx, c => {
+        sqlx::query(
+            "INSERT INTO shelf_past (feed_key, etag, last_modified, marks) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (feed_key, etag) DO UPDATE SET last_modified = excluded.last_modified, marks = excluded.marks")
+            .bind(&row.feed_key).bind(&row.etag).bind(row.last_modified).bind(marks).execute(&mut *c).await?;
+        sqlx::query(
+            "DELETE FROM shelf_past WHERE feed_key = $1 AND last_modified <= (SELECT last_modified FROM shelf_past \
+             WHERE feed_key = $1 ORDER BY last_modified DESC LIMIT 1 OFFSET $2)")
+            .bind(&row.feed_key).bind(PAST + 1).execute(&mut *c).await.map(|_| ())
+    })
+}
+
+/// The documents of a feed whose marks are kept, newest first; the present one is among them.
+pub async fn list_past(db: &Db, feed_key: &str) -> Result<Vec<(String, Vec<u8>)>> {
+    on_db!(db, c => sqlx::query_as(
+        "SELECT etag, marks FROM shelf_past WHERE feed_key = $1 ORDER BY last_modified DESC")
+        .bind(feed_key).fetch_all(c).await)
 }

@@ -4,10 +4,13 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
 
 use super::WebState;
+
+/// Whom a proxy asks for.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The reader's network address; none where the connection has none (tests).
 #[derive(Clone, Copy, Debug)]
@@ -27,10 +30,13 @@ impl FromRequestParts<WebState> for ClientAddress {
 }
 
 /// The last address of `X-Forwarded-For` that no trusted proxy put there; what stands before it anyone may have typed.
-fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[String]) -> IpAddr {
+pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[String]) -> IpAddr {
     let mut address = peer.to_canonical();
+    if !headers.contains_key(FORWARDED_FOR) {
+        return address;
+    }
     let forwarded: Vec<IpAddr> = headers
-        .get_all("x-forwarded-for")
+        .get_all(FORWARDED_FOR)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
@@ -45,8 +51,18 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[String]) -> IpAddr {
     address
 }
 
+/// An IPv4 address, or the /64 of an IPv6 address: what one household or office has.
+pub(super) fn network(address: IpAddr) -> [u8; 8] {
+    let mut key = [0; 8];
+    match address.to_canonical() {
+        IpAddr::V4(v4) => key[4..].copy_from_slice(&v4.octets()),
+        IpAddr::V6(v6) => key.copy_from_slice(&v6.octets()[..8]),
+    }
+    key
+}
+
 /// Whether a network (`10.1.0.0/16`, or a single address) contains the address.
-fn contains(network: &str, address: IpAddr) -> bool {
+pub(super) fn contains(network: &str, address: IpAddr) -> bool {
     let (base, bits) = network
         .split_once('/')
         .map_or((network, None), |(base, bits)| {
@@ -93,5 +109,17 @@ mod tests {
         );
         assert!(contains("0.0.0.0/0", ip("192.0.2.1")));
         assert!(!contains("nonsense", ip("192.0.2.1")));
+    }
+
+    #[test]
+    fn an_ipv6_household_is_one() {
+        let a: IpAddr = "2001:db8:1:2::1".parse().unwrap();
+        let b: IpAddr = "2001:db8:1:2:ffff::9".parse().unwrap();
+        assert_eq!(network(a), network(b));
+        assert_ne!(network(a), network("2001:db8:1:3::1".parse().unwrap()));
+        assert_eq!(
+            network("::ffff:192.0.2.7".parse().unwrap()),
+            network("192.0.2.7".parse().unwrap())
+        );
     }
 }

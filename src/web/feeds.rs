@@ -8,6 +8,7 @@ mod coding;
 pub(in crate::web) mod conditional;
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use axum::Router;
 use axum::body::Body;
@@ -22,6 +23,8 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 
 use super::WebState;
+use super::client::ClientAddress;
+use super::metrics::Ended;
 use crate::syndication::shelf::cache_control;
 use crate::syndication::{Lookup, ShelfError};
 
@@ -80,42 +83,82 @@ pub fn routes() -> Router<WebState> {
 /// A feed in its canonical place.
 async fn feed(
     State(state): State<WebState>,
+    ClientAddress(client): ClientAddress,
     OriginalUri(uri): OriginalUri,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    answer(&state, &uri, &method, &headers)
+    let poll = Poll {
+        client,
+        path: address(&uri),
+        method: &method,
+        headers: &headers,
+    };
+    answer(&state, &poll)
         .await
         .unwrap_or_else(|error| unavailable(&error))
 }
 
-async fn answer(
-    state: &WebState,
-    uri: &Uri,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<Response, ShelfError> {
-    let found = match state.shelf.find(&address(uri)).await? {
+/// One request for a feed.
+struct Poll<'a> {
+    client: Option<IpAddr>,
+    path: Cow<'a, str>,
+    method: &'a Method,
+    headers: &'a HeaderMap,
+}
+
+async fn answer(state: &WebState, poll: &Poll<'_>) -> Result<Response, ShelfError> {
+    let WebState {
+        core, shelf, polls, ..
+    } = state;
+    let (method, headers) = (poll.method, poll.headers);
+    let now = core.clock.now();
+    if let Some(format) = shelf.would_make(&poll.path)
+        && let Err(secs) = polls.may_have_made(poll.client, now)
+    {
+        polls.answered.count_refused(format);
+        return Ok(answer::refused(secs));
+    }
+    let found = match shelf.find(&poll.path).await? {
         Lookup::Unknown => return Ok(unknown(state)),
         Lookup::Moved(path) => return Ok(moved(&path)),
         Lookup::Gone => return Ok(gone(state)),
         Lookup::Feed(found) => found,
     };
+    let format = found.format;
     let Some(coding) = answer::coding(headers) else {
         return Ok(not_acceptable());
     };
-    if answer::has(headers, &found.head, state.core.clock.now()) {
+    if answer::has(headers, &found.head, now) {
+        polls.answered.count(Ended::Known, format, coding, 0);
         return Ok(answer::not_modified(&found.head, coding, Body::empty()));
     }
-    let (head, bytes) = state.shelf.bytes(&found, coding).await?;
-    Ok(answer::whole(
-        &head,
-        found.format,
-        coding,
-        bytes,
-        method,
-        headers,
-    ))
+    if let Err(secs) = polls.may_have_whole(poll.client, &poll.path, method, headers, now) {
+        polls.answered.count_refused(format);
+        return Ok(answer::refused(secs));
+    }
+    if *method == Method::GET && answer::takes_delta(headers) {
+        let stems = answer::known_stems(headers);
+        let stems = stems.iter().map(String::as_str);
+        match shelf.delta(&found, stems, coding).await {
+            Ok(Some(delta)) => {
+                let length = delta.bytes.len();
+                polls.answered.count(Ended::Delta, format, coding, length);
+                return Ok(answer::delta(&delta, format, coding, headers));
+            }
+            Ok(None) => {}
+            // The whole is as good.
+            Err(error) => tracing::warn!(%error, "a delta could not be made"),
+        }
+    }
+    let (head, bytes) = shelf.bytes(&found, coding).await?;
+    let length = if *method == Method::HEAD {
+        0
+    } else {
+        bytes.len()
+    };
+    polls.answered.count(Ended::Whole, format, coding, length);
+    Ok(answer::whole(&head, format, coding, bytes, method, headers))
 }
 
 /// Every coding that we have is forbidden by the request.

@@ -6,59 +6,66 @@
 //! one that is refused — goes on to the router, which answers polls by the same rules (`feeds::answer`).
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::http::{HeaderName, Method, Request, Response};
+use axum::http::{Method, Request, Response};
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
+use super::WebState;
+use super::client::client;
 use super::feeds::answer;
-use crate::base::time::Clock;
-use crate::syndication::Shelf;
-
-/// Asks for a delta.
-const A_IM: HeaderName = HeaderName::from_static("a-im");
+use super::metrics::Ended;
 
 /// Answers polls from memory.
 pub struct Hot {
-    shelf: Arc<Shelf>,
-    clock: Clock,
+    state: WebState,
 }
 
 impl Hot {
-    /// In front of a shelf.
-    pub const fn new(shelf: Arc<Shelf>, clock: Clock) -> Self {
-        Self { shelf, clock }
+    /// In front of a router with the same state.
+    pub const fn new(state: WebState) -> Self {
+        Self { state }
     }
 
     /// The answer to a poll, or nothing where it is not in memory. Waits for nothing.
-    pub fn answer<B>(&self, request: &Request<B>) -> Option<Response<Once>> {
+    pub fn answer<B>(&self, request: &Request<B>, peer: IpAddr) -> Option<Response<Once>> {
         let method = request.method();
         if *method != Method::GET && *method != Method::HEAD {
             return None;
         }
         let asked = request.headers();
-        if asked.contains_key(A_IM) {
+        let WebState {
+            core, shelf, polls, ..
+        } = &self.state;
+        let now = core.clock.now();
+        // The key of a search stands behind `?`, so its path alone is no feed.
+        let path = request.uri().path();
+        let found = shelf.peek(path, now)?;
+        let (head, format) = (&found.head, found.format);
+        let coding = answer::coding(asked)?;
+        if answer::has(asked, head, now) {
+            polls.answered.count(Ended::Known, format, coding, 0);
+            return Some(answer::not_modified(head, coding, Once::default()));
+        }
+        if answer::takes_delta(asked) {
             return None;
         }
-        let now = self.clock.now();
-        // The key of a search stands behind `?`, so its path alone is no feed.
-        let found = self.shelf.peek(request.uri().path(), now)?;
-        let coding = answer::coding(asked)?;
-        if answer::has(asked, &found.head, now) {
-            return Some(answer::not_modified(&found.head, coding, Once::default()));
+        let bytes = shelf.kept(&found, coding)?;
+        let client = client(peer, asked, &core.config.server.trusted_proxies);
+        if let Err(secs) = polls.may_have_whole(Some(client), path, method, asked, now) {
+            polls.answered.count_refused(format);
+            return Some(answer::refused(secs));
         }
-        let bytes = self.shelf.kept(&found, coding)?;
-        Some(answer::whole(
-            &found.head,
-            found.format,
-            coding,
-            bytes,
-            method,
-            asked,
-        ))
+        let length = if *method == Method::HEAD {
+            0
+        } else {
+            bytes.len()
+        };
+        polls.answered.count(Ended::Whole, format, coding, length);
+        Some(answer::whole(head, format, coding, bytes, method, asked))
     }
 }
 

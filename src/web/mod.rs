@@ -12,7 +12,10 @@ pub mod error;
 pub mod feeds;
 pub mod hot;
 pub mod inbox;
+mod limit;
 pub mod media;
+pub mod metrics;
+pub mod polls;
 mod protect;
 pub mod serve;
 pub mod shell;
@@ -40,6 +43,7 @@ use tracing::Level;
 use crate::syndication::shelf::Shelf;
 use crate::theme::Theme;
 use crate::work::Core;
+use polls::Polls;
 
 pub use views::ViewCounter;
 
@@ -54,8 +58,31 @@ pub struct WebState {
     pub shelf: Arc<Shelf>,
     /// Views of articles that are not written yet.
     pub views: Arc<ViewCounter>,
+    /// Limits and counts of polls.
+    pub polls: Arc<Polls>,
     /// The inbox of `jarshy demo`; `None` everywhere else, and then it has no routes.
     pub inbox: Option<Arc<inbox::Inbox>>,
+}
+
+impl WebState {
+    /// Puts the parts together; `inbox` in the demo alone.
+    pub fn new(
+        core: Core,
+        theme: Arc<Theme>,
+        shelf: Arc<Shelf>,
+        views: Arc<ViewCounter>,
+        inbox: Option<Arc<inbox::Inbox>>,
+    ) -> Self {
+        let polls = Arc::new(Polls::new(&core.config.feeds));
+        Self {
+            core,
+            theme,
+            shelf,
+            views,
+            polls,
+            inbox,
+        }
+    }
 }
 
 /// How long an answer may take.
@@ -72,7 +99,8 @@ pub fn router(state: WebState) -> Router {
         .merge(site::routes())
         .merge(subscribe::routes())
         .merge(assets::routes())
-        .merge(media::routes());
+        .merge(media::routes())
+        .merge(metrics::routes());
     if state.inbox.is_some() {
         all = all.merge(inbox::routes());
     }

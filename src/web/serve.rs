@@ -14,7 +14,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{Request, Response};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{Request, Response, StatusCode};
 use bytes::Bytes;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
@@ -152,7 +153,7 @@ impl Service<Request<Incoming>> for Connection {
     type Future = Answering;
 
     fn call(&self, request: Request<Incoming>) -> Answering {
-        if let Some(response) = self.hot.answer(&request) {
+        if let Some(response) = self.hot.answer(&request, self.address.ip()) {
             return Answering::Done(Some(response.map(Answer::Hot)));
         }
         let mut request = request.map(Body::new);
@@ -176,7 +177,11 @@ impl Future for Answering {
                 .take()
                 .expect("a future is not polled again after its end"))),
             Self::Router(answering) => {
-                let Ok(response) = ready!(answering.as_mut().poll(context));
+                let Ok(mut response) = ready!(answering.as_mut().poll(context));
+                if response.status() == StatusCode::NOT_MODIFIED {
+                    // axum says 0 of every empty body; of a 304 that would speak of what 200 has (RFC 9110 section 8.6).
+                    response.headers_mut().remove(CONTENT_LENGTH);
+                }
                 Poll::Ready(Ok(response.map(Answer::Router)))
             }
         }

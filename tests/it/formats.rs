@@ -13,7 +13,7 @@ use jarshy::syndication::document::{Alternate, Category, Enclosure, Image, Item,
 use jarshy::syndication::render::render;
 use jarshy::syndication::{Coding, Document, Format, Lookup, Scope, Shelf};
 use jarshy::theme::Theme;
-use jarshy::web::{ViewCounter, WebState};
+use jarshy::web::WebState;
 use jarshy::work::Core;
 use proptest::prelude::*;
 use roxmltree::{Document as Xml, Node};
@@ -48,13 +48,14 @@ fn language(tag: &str) -> Language {
 
 fn router(core: &Core) -> axum::Router {
     let theme = Arc::new(Theme::load(&core.config).unwrap());
-    jarshy::web::router(WebState {
-        core: core.clone(),
-        shelf: Arc::new(Shelf::new(core.clone(), theme.clone())),
+    let shelf = Arc::new(Shelf::new(core.clone(), theme.clone()));
+    jarshy::web::router(WebState::new(
+        core.clone(),
         theme,
-        views: Arc::new(ViewCounter::default()),
-        inbox: None,
-    })
+        shelf,
+        Arc::default(),
+        None,
+    ))
 }
 
 async fn ask(

@@ -977,13 +977,14 @@ async fn what_a_feed_is_fetched_with_is_never_published(engine: Engine) {
 
     let theme = std::sync::Arc::new(jarshy::theme::Theme::load(&app.core.config).unwrap());
     let shelf = jarshy::syndication::Shelf::new(app.core.clone(), theme.clone());
-    let routes = jarshy::web::feeds::routes().with_state(jarshy::web::WebState {
-        core: app.core.clone(),
-        shelf: std::sync::Arc::new(shelf),
+    let state = jarshy::web::WebState::new(
+        app.core.clone(),
         theme,
-        views: std::sync::Arc::default(),
-        inbox: None,
-    });
+        std::sync::Arc::new(shelf),
+        std::sync::Arc::default(),
+        None,
+    );
+    let routes = jarshy::web::feeds::routes().with_state(state);
     for path in ["/feed.rss", "/feed.atom", "/feed.json"] {
         let request = axum::http::Request::get(path)
             .body(axum::body::Body::empty())

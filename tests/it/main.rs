@@ -25,6 +25,7 @@ mod kill;
 mod month;
 mod newsroom;
 mod people;
+mod polls;
 mod search;
 mod site;
 mod sql;

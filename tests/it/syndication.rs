@@ -17,7 +17,7 @@ use jarshy::syndication::{
     Coding, Document, Format, Lookup, Scope, Shelf, Topic, discovery, store,
 };
 use jarshy::theme::Theme;
-use jarshy::web::{ViewCounter, WebState};
+use jarshy::web::WebState;
 use jarshy::work::Core;
 use proptest::prelude::*;
 use tower::ServiceExt;
@@ -482,7 +482,7 @@ async fn an_older_build_never_replaces_a_newer(engine: Engine) {
             last_modified: at,
         };
         let mut tx = app.core.db.begin().await.unwrap();
-        let now = store::replace(&mut tx, &row, etag.as_bytes())
+        let now = store::replace(&mut tx, &row, etag.as_bytes(), &[])
             .await
             .unwrap()
             .0;
@@ -533,13 +533,8 @@ async fn two_changes_in_one_second_are_a_second_apart(engine: Engine) {
 
 fn router(core: &Core) -> axum::Router {
     let theme = Arc::new(Theme::load(&core.config).unwrap());
-    let state = WebState {
-        core: core.clone(),
-        shelf: Arc::new(Shelf::new(core.clone(), theme.clone())),
-        theme,
-        views: Arc::new(ViewCounter::default()),
-        inbox: None,
-    };
+    let shelf = Arc::new(Shelf::new(core.clone(), theme.clone()));
+    let state = WebState::new(core.clone(), theme, shelf, Arc::default(), None);
     jarshy::web::feeds::routes()
         .merge(jarshy::web::directory::routes())
         .with_state(state)

@@ -20,7 +20,7 @@ use jarshy::on_db;
 use jarshy::syndication::websub::{self, Hub};
 use jarshy::syndication::{Coding, Lookup, Shelf};
 use jarshy::theme::Theme;
-use jarshy::web::{self, ViewCounter, WebState};
+use jarshy::web::{self, WebState};
 use jarshy::work::Core;
 use tower::ServiceExt;
 
@@ -80,13 +80,8 @@ impl Instance {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let theme = Arc::new(Theme::load(&core.config).unwrap());
         let shelf = Arc::new(Shelf::new(core.clone(), theme.clone()));
-        let router = web::router(WebState {
-            core: core.clone(),
-            shelf: shelf.clone(),
-            theme,
-            views: Arc::new(ViewCounter::default()),
-            inbox: None,
-        });
+        let state = WebState::new(core.clone(), theme, shelf.clone(), Arc::default(), None);
+        let router = web::router(state);
         Self {
             hub: Hub::new(&core).unwrap(),
             core,

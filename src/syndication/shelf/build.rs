@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use metrics::counter;
+
 use super::state::State;
 use super::{Head, Shelf, ShelfError, Shelved, Slot, read, shelved};
 use crate::base::time::Timestamp;
@@ -109,12 +111,14 @@ impl Shelf {
         }
         match self.build(slot, state, needed).await {
             Ok(shelved) => {
+                counter!("jarshy_shelf_builds_total").increment(1);
                 let shelved = Arc::new(shelved);
                 slot.shelved.store(Some(shelved.clone()));
                 slot.failed_at.store(i64::MIN, Ordering::Relaxed);
                 Ok(shelved)
             }
             Err(error) => {
+                counter!("jarshy_shelf_build_failures_total").increment(1);
                 slot.failed_at.store(now.as_millis(), Ordering::Relaxed);
                 match old {
                     Some(old) => {
@@ -233,8 +237,10 @@ impl Shelf {
                 etag: finished.stem.clone(),
                 last_modified: now.floor_to_secs(),
             };
-            let (row, is_change) = store::replace(&mut tx, &row, &finished.bytes).await?;
+            let (row, is_change) =
+                store::replace(&mut tx, &row, &finished.bytes, &finished.marks).await?;
             if is_change {
+                counter!("jarshy_shelf_changes_total").increment(1);
                 websub::store::topic_changed(&mut tx, websub_settings, &row.feed_key, now).await?;
             }
             rows.push((finished.format, row));

@@ -42,6 +42,12 @@ impl Bodies {
         self.0.insert((stem.clone(), coding), bytes);
     }
 
+    /// Bytes that they take.
+    pub(super) fn weight(&self) -> u64 {
+        self.0.run_pending_tasks();
+        self.0.weighted_size()
+    }
+
     /// The bytes in any coding that is there, those first that are cheapest to unpack.
     fn any(&self, stem: &Arc<str>) -> Option<(Coding, Bytes)> {
         [Coding::Identity, Coding::Zstd, Coding::Gzip, Coding::Brotli]

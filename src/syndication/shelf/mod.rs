@@ -10,6 +10,7 @@
 
 mod build;
 mod bytes;
+mod deltas;
 mod head;
 mod listing;
 mod state;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::build::Followed;
 use self::bytes::{Bodies, Wanted};
+use self::deltas::Deltas;
 use self::listing::Listing;
 use self::state::State;
 use super::catalogue::Catalogue;
@@ -36,6 +38,7 @@ use crate::config::Config;
 use crate::theme::Theme;
 use crate::work::Core;
 
+pub use self::deltas::Delta;
 pub use self::head::{Head, cache_control};
 
 /// How often the head is asked for when no bell rings.
@@ -140,6 +143,7 @@ pub struct Shelf {
     paths: RwLock<HashMap<String, (Arc<Slot>, Format)>>,
     slots: RwLock<HashMap<Scope, Arc<Slot>>>,
     bodies: Bodies,
+    deltas: Deltas,
     refreshing: Mutex<()>,
     listing: ArcSwapOption<Listing>,
     listing_flight: Mutex<()>,
@@ -151,6 +155,7 @@ impl Shelf {
     /// An empty shelf; [`Shelf::refresh`] or the first request fills it from its rows.
     pub fn new(core: Core, theme: Arc<Theme>) -> Self {
         let bodies = Bodies::new(core.config.feeds.memory_bytes);
+        let deltas = Deltas::new(core.config.feeds.memory_bytes);
         Self {
             core,
             theme,
@@ -158,6 +163,7 @@ impl Shelf {
             paths: RwLock::default(),
             slots: RwLock::default(),
             bodies,
+            deltas,
             refreshing: Mutex::new(()),
             listing: ArcSwapOption::empty(),
             listing_flight: Mutex::new(()),
@@ -256,6 +262,20 @@ impl Shelf {
         let head = slot.fresh(state.needed(&slot.scope))?.heads[format as usize].clone();
         slot.asked_at.store(now.as_millis(), Ordering::Relaxed);
         Some(Found { format, head, slot })
+    }
+
+    /// Whether a path asks for a feed that anybody may invent (a choice, a search) and that is not on the shelf: then the format.
+    pub fn would_make(&self, path: &str) -> Option<Format> {
+        let key = FeedKey::parse(path).filter(|key| key.scope.is_dynamic())?;
+        let is_there = read(&self.slots)
+            .get(&key.scope)
+            .is_some_and(|slot| slot.shelved.load().is_some());
+        (!is_there).then_some(key.format)
+    }
+
+    /// Bytes of feeds in memory, and scopes that are known.
+    pub fn size(&self) -> (u64, usize) {
+        (self.bodies.weight(), read(&self.slots).len())
     }
 
     fn is_gone(&self, state: &State, slot: &Slot, now: Timestamp) -> bool {

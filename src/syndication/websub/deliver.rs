@@ -3,6 +3,7 @@
 //! A delivery names a subscription, not bytes: what is sent is what stands on the shelf at that moment, so of several changes
 //! during a wait only the newest travels, and the same bytes never travel twice.
 
+use metrics::counter;
 use url::Url;
 
 use super::callback::Callback;
@@ -78,6 +79,13 @@ pub(super) async fn deliver(hub: &Hub, job: &Claimed) -> Result<()> {
         Some(_) if job.attempts > TRIES => Outcome::Failed,
         Some(subscription) => send(hub, subscription).await?,
     };
+    let ended = match &outcome {
+        Outcome::Sent(_) => "sent",
+        Outcome::Moot => "moot",
+        Outcome::Gone => "gone",
+        Outcome::Failed => "failed",
+    };
+    counter!("jarshy_websub_deliveries_total", "ended" => ended).increment(1);
     // The call was made: what it brought must not be lost to a lock, or it would be made again.
     let mut tries = 0;
     loop {

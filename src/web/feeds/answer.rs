@@ -8,17 +8,24 @@ use std::sync::LazyLock;
 use axum::http::header::{
     ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL,
     CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LINK, REFERRER_POLICY, VARY,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LINK, REFERRER_POLICY, RETRY_AFTER, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use bytes::Bytes;
 
 use super::coding;
-use super::conditional::{Conditions, is_not_modified};
+use super::conditional::{Conditions, is_not_modified, stems};
 use crate::base::time::Timestamp;
-use crate::syndication::shelf::Head;
+use crate::syndication::shelf::{Delta, Head};
 use crate::syndication::{Coding, Format};
+
+/// Asks for a delta, says that it is one, and against what (RFC 3229 section 10.5).
+const A_IM: HeaderName = HeaderName::from_static("a-im");
+const IM: HeaderName = HeaderName::from_static("im");
+const DELTA_BASE: HeaderName = HeaderName::from_static("delta-base");
+/// More entity tags than that are not looked up.
+const STEMS_READ: usize = 32;
 
 /// What a feed depends on beside its address. `A-IM` asks for a delta; browsers get the same bytes under another name.
 const VARY_BY: &str = "Accept-Encoding, A-IM, Sec-Fetch-Dest";
@@ -72,6 +79,11 @@ pub fn coding(headers: &HeaderMap) -> Option<Coding> {
     coding::choose(joined(headers, &ACCEPT_ENCODING).as_deref())
 }
 
+/// Whether the request carries a validator of whatever kind.
+pub fn is_conditional(headers: &HeaderMap) -> bool {
+    headers.contains_key(IF_NONE_MATCH) || headers.contains_key(IF_MODIFIED_SINCE)
+}
+
 /// Whether the reader has the feed already.
 pub fn has(headers: &HeaderMap, head: &Head, now: Timestamp) -> bool {
     has_stem(headers, &head.stem, Some(head.last_modified), now)
@@ -102,6 +114,61 @@ pub fn not_modified<B>(head: &Head, coding: Coding, empty: B) -> Response<B> {
     response(StatusCode::NOT_MODIFIED, headers, empty)
 }
 
+/// Whether the request takes a delta (RFC 3229 section 10.5.3): `A-IM` names `feed`. What else it names, such as `gzip`, is content
+/// coding's business.
+pub fn takes_delta(headers: &HeaderMap) -> bool {
+    joined(headers, &A_IM).is_some_and(|list| {
+        list.split(',').any(|part| {
+            let mut pieces = part.split(';').map(str::trim);
+            pieces
+                .next()
+                .is_some_and(|name| name.eq_ignore_ascii_case("feed"))
+                && !pieces.any(|piece| {
+                    let weight = piece
+                        .split_once('=')
+                        .filter(|(key, _)| key.trim().eq_ignore_ascii_case("q"));
+                    weight.is_some_and(|(_, q)| q.trim().parse().is_ok_and(|q: f32| q <= 0.0))
+                })
+        })
+    })
+}
+
+/// The stems of the documents that the reader has, as it lists them.
+pub fn known_stems(headers: &HeaderMap) -> Vec<String> {
+    joined(headers, &IF_NONE_MATCH)
+        .map(|list| {
+            stems(&list)
+                .take(STEMS_READ)
+                .map(ToOwned::to_owned)
+                .collect()
+        })
+        .unwrap_or_default()
+}
+
+/// 226: what is new since the document with the stem `base` (RFC 3229 section 10.4.1). It must not be kept as if it were the feed:
+/// `no-store` says so to caches that do not know `im`, which frees those that do from it.
+pub fn delta<B: From<Bytes>>(
+    delta: &Delta,
+    format: Format,
+    coding: Coding,
+    asked: &HeaderMap,
+) -> Response<B> {
+    let bytes = delta.bytes.clone();
+    let mut response = whole(&delta.head, format, coding, bytes, &Method::GET, asked);
+    *response.status_mut() = StatusCode::IM_USED;
+    let headers = response.headers_mut();
+    headers.insert(IM, HeaderValue::from_static("feed"));
+    if let Ok(base) = HeaderValue::from_str(&format!("\"{}\"", delta.base)) {
+        headers.insert(DELTA_BASE, base);
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, im"));
+    headers.insert(
+        VARY,
+        HeaderValue::from_static("A-IM, If-None-Match, Accept-Encoding, Sec-Fetch-Dest"),
+    );
+    response
+}
+
 /// 200 with everything, or what HEAD gets of it: all but the bytes.
 pub fn whole<B: From<Bytes>>(
     head: &Head,
@@ -129,6 +196,27 @@ pub fn whole<B: From<Bytes>>(
         bytes
     };
     response(StatusCode::OK, headers, bytes.into())
+}
+
+/// 429: it comes too often without saying what it has (RFC 6585 section 4).
+pub fn refused<B: From<Bytes>>(secs: u64) -> Response<B> {
+    let text = "This client asks too often without saying what it has. Send If-None-Match with the ETag of the last answer: such \
+        requests are not limited.\n";
+    let mut response = response(
+        StatusCode::TOO_MANY_REQUESTS,
+        HeaderMap::with_capacity(8),
+        B::from(Bytes::from_static(text.as_bytes())),
+    );
+    let headers = response.headers_mut();
+    headers.insert(RETRY_AFTER, HeaderValue::from(secs));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
 }
 
 fn describe(headers: &mut HeaderMap, head: &Head, coding: Coding) {

@@ -43,7 +43,7 @@ pub fn choose(accept: Option<&str>) -> Option<Coding> {
         .rev()
         .max_by_key(|coding| weight_of(*coding))
         .filter(|coding| weight_of(*coding) > 0);
-    let identity = named[Coding::Identity as usize].or(any.filter(|weight| *weight == 0));
+    let identity = named[Coding::Identity as usize].or(any);
     match (best, identity) {
         // Not named, it is allowed, but whoever names a coding prefers it.
         (Some(best), None) => Some(best),
@@ -86,6 +86,10 @@ mod tests {
             (Some("deflate"), Some(Identity)),
             (Some("*"), Some(Brotli)),
             (Some("br;q=0, *"), Some(Zstd)),
+            (
+                Some("br;q=0.1, zstd;q=0.1, gzip;q=0.1, *;q=0.5"),
+                Some(Identity),
+            ),
             (Some("identity"), Some(Identity)),
             (Some("gzip;q=0"), Some(Identity)),
             (Some("gzip;q=0.5, identity"), Some(Identity)),

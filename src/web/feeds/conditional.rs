@@ -20,13 +20,18 @@ pub fn is_not_modified(
     now: Timestamp,
 ) -> bool {
     if let Some(list) = conditions.if_none_match {
-        return list.trim() == "*" || entity_tags(list).any(|tag| stem_of(tag) == stem);
+        return list.trim() == "*" || stems(list).any(|known| known == stem);
     }
     let Some(since) = conditions.if_modified_since.and_then(http_date) else {
         return false;
     };
     // Two changes in one second put Last-Modified a second ahead of the clock: that date is ours, not the future.
     since <= now.max(last_modified) && last_modified <= since
+}
+
+/// What the tags of a list have in common with ours, whatever their codings.
+pub fn stems(list: &str) -> impl Iterator<Item = &str> {
+    entity_tags(list).map(stem_of)
 }
 
 /// The opaque parts of a list of entity tags. Weak ones count (section 13.1.2); so do those of readers that forget the quotes.

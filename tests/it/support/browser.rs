@@ -40,13 +40,8 @@ impl Browser {
     pub fn counting(app: &TestApp, views: Arc<ViewCounter>) -> Self {
         let core = app.core.clone();
         let theme = Arc::new(Theme::load(&core.config).unwrap());
-        let state = WebState {
-            shelf: Arc::new(Shelf::new(core.clone(), Arc::clone(&theme))),
-            core,
-            theme,
-            views,
-            inbox: None,
-        };
+        let shelf = Arc::new(Shelf::new(core.clone(), Arc::clone(&theme)));
+        let state = WebState::new(core, theme, shelf, views, None);
         Self {
             router: web::router(state),
         }
