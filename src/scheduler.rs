@@ -129,6 +129,9 @@ impl Beat {
             if let Err(error) = audience::prune_unconfirmed(&core).await {
                 tracing::error!(%error, "unconfirmed addresses could not be pruned");
             }
+            if let Err(error) = audience::finish_erasures(&core).await {
+                tracing::error!(%error, "erasures could not be finished");
+            }
             if let Err(error) = websub::prune(&core).await {
                 tracing::error!(%error, "old WebSub leases could not be pruned");
             }

@@ -1,7 +1,7 @@
 //! The audience: who reads, what they want, when, and what they agreed to.
 //!
 //! Values and pure rules: [`cadence`] (when), [`selection`] (what), `wishes` (both, as typed). Use cases: `sign_up`, `confirm`,
-//! `preferences`, `leave`, `add` and [`import`] (both by `admit`), [`export`], and the scheduler's `chores`. GET never acts for a person: whatever changes something is a use
+//! `preferences`, `leave`, `erase`, `add` and [`import`] (both by `admit`), [`export`], and the scheduler's `chores`. GET never acts for a person: whatever changes something is a use
 //! case of its own beside the one that shows it. Whether an address is known never shows in an answer.
 
 mod add;
@@ -9,6 +9,7 @@ mod admit;
 pub mod cadence;
 mod chores;
 mod confirm;
+mod erase;
 pub mod export;
 pub mod import;
 mod leave;
@@ -26,6 +27,7 @@ pub use admit::{Outcome, Refusal};
 pub use cadence::Cadence;
 pub use chores::{prune_unconfirmed, resume_paused};
 pub use confirm::{confirm, peek_confirmation};
+pub use erase::{erase, finish_erasures};
 pub use leave::{leave, peek_leaving, rejoin};
 pub use links::CONFIRM_DAYS;
 pub(crate) use links::mask;
@@ -57,6 +59,9 @@ pub enum AudienceError {
     /// A link that was ours and is too old or was called back.
     #[error("the link has expired")]
     ExpiredLink,
+    /// No such person is known.
+    #[error("nobody with that address is known here")]
+    Nobody,
     /// Too many tries; minutes until the next.
     #[error("too many requests, try again in {minutes} minutes")]
     TooMany {

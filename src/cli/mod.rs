@@ -56,7 +56,7 @@ enum Command {
     Article(article::Args),
     /// Bring in articles from elsewhere.
     Import(import::Args),
-    /// Bring in people who agreed elsewhere, or list who is there.
+    /// Bring in people who agreed elsewhere, see who is there, or forget somebody.
     Subscriber(subscriber::Args),
     /// See the next digest, or plan those that are due.
     Digest(digest::Args),

@@ -13,6 +13,8 @@ pub struct Listed {
     pub uid: String,
     /// None once erased.
     pub address: Option<String>,
+    /// Keyed hash of the address.
+    pub address_hash: String,
     /// `pending`, `active` or `erased`.
     pub subscriber_state: String,
     /// Slug of the newsletter.
@@ -39,14 +41,19 @@ pub struct Listed {
     pub created_at: Timestamp,
     /// When the person confirmed.
     pub confirmed_at: Option<Timestamp>,
+    /// Text part only.
+    pub text_only: Option<bool>,
+    /// When the person left.
+    pub left_at: Option<Timestamp>,
 }
 
 /// People by row behind (`after`), one entry per subscription. A page may end in the middle of a person; the next one begins
 /// behind the last (subscriber, subscription).
 pub async fn list_people(db: &Db, after: (i64, i64), limit: i64) -> Result<Vec<Listed>> {
     on_db!(db, c => sqlx::query_as(
-        "SELECT p.id, p.uid, p.address, p.state AS subscriber_state, n.slug AS newsletter, s.id AS subscription_id, s.state, \
-         s.paused_until, e.key AS selection, t.cadence, t.time_zone, t.minute, s.read_to, s.last_date, p.created_at, p.confirmed_at \
+        "SELECT p.id, p.uid, p.address, p.address_hash, p.state AS subscriber_state, n.slug AS newsletter, s.id AS subscription_id, s.state, \
+         s.paused_until, e.key AS selection, t.cadence, t.time_zone, t.minute, s.read_to, s.last_date, p.created_at, p.confirmed_at, \
+         s.text_only, s.left_at \
          FROM subscriber p LEFT JOIN subscription s ON s.subscriber_id = p.id LEFT JOIN newsletter n ON n.id = s.newsletter_id \
          LEFT JOIN selection e ON e.id = s.selection_id LEFT JOIN slot t ON t.id = s.slot_id \
          WHERE p.id >= $1 AND (p.id > $1 OR COALESCE(s.id, 0) > $2) ORDER BY p.id, s.id LIMIT $3")

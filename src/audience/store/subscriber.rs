@@ -4,8 +4,8 @@ use super::join_languages;
 use crate::base::address::EmailAddress;
 use crate::base::language::Language;
 use crate::base::time::{Timestamp, Zone};
-use crate::db::{Result, Tx};
-use crate::on_tx;
+use crate::db::{Db, Result, Tx};
+use crate::{on_db, on_tx};
 
 /// A subscriber under lock.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -87,4 +87,38 @@ pub(crate) async fn count_waiting(tx: &mut Tx, domain: &str, since: Timestamp) -
     on_tx!(tx, c => sqlx::query_scalar(
         "SELECT COUNT(*) FROM subscriber WHERE state = 'pending' AND created_at >= $1 AND address_key LIKE $2")
         .bind(since).bind(format!("%@{domain}")).fetch_one(c).await)
+}
+
+/// Empties all that tells who somebody was, but the keyed hash; their links die.
+pub(crate) async fn empty_subscriber(tx: &mut Tx, id: i64) -> Result<()> {
+    on_tx!(tx, c => sqlx::query(
+        "UPDATE subscriber SET state = 'erased', address = NULL, address_key = NULL, provider = 'other', languages = '', \
+         time_zone = '', link_epoch = link_epoch + 1 WHERE id = $1")
+        .bind(id).execute(c).await.map(|_| ()))
+}
+
+/// The subscriber of an address: row and uid.
+pub(crate) async fn find_by_key(db: &Db, key: &str) -> Result<Option<(i64, String)>> {
+    on_db!(db, c => sqlx::query_as("SELECT id, uid FROM subscriber WHERE address_key = $1")
+        .bind(key).fetch_optional(c).await)
+}
+
+/// What a subscriber's row says.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct PersonRow {
+    pub address: Option<String>,
+    pub address_hash: String,
+    pub state: String,
+    /// With commas.
+    pub languages: String,
+    pub time_zone: String,
+    pub created_at: Timestamp,
+    pub confirmed_at: Option<Timestamp>,
+}
+
+/// The subscriber of that row.
+pub(crate) async fn get_person(db: &Db, id: i64) -> Result<PersonRow> {
+    on_db!(db, c => sqlx::query_as(
+        "SELECT address, address_hash, state, languages, time_zone, created_at, confirmed_at FROM subscriber WHERE id = $1")
+        .bind(id).fetch_one(c).await)
 }

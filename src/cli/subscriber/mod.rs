@@ -1,5 +1,7 @@
-//! `jarshy subscriber`: add people who agreed elsewhere, and list who is there.
+//! `jarshy subscriber`: bring people in who agreed elsewhere, see who is there, and let them go.
 
+mod erase;
+mod export;
 mod import;
 
 use std::io::Write;
@@ -35,6 +37,10 @@ enum Command {
     Import(Box<import::Args>),
     /// List subscribers and their subscriptions.
     List(List),
+    /// Write the list of people as a file that spreadsheets and `import` read, or all that is known of one person.
+    Export(export::Args),
+    /// Forget a person: only a keyed hash stays, by which later lists are refused.
+    Erase(erase::Args),
 }
 
 #[derive(clap::Args)]
@@ -129,6 +135,8 @@ pub async fn run(core: Core, args: Args) -> anyhow::Result<ExitCode> {
         Command::Add(args) => add(&core, *args).await,
         Command::Import(args) => import::run(&core, *args).await,
         Command::List(args) => list(&core, &args).await,
+        Command::Export(args) => export::run(&core, args).await,
+        Command::Erase(args) => erase::run(&core, &args).await,
     }
 }
 

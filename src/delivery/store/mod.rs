@@ -17,15 +17,19 @@ pub(super) use journal::{
 };
 pub(super) use letter::{Frozen, insert_letter_row};
 pub use letter::{cancel_recipient, ensure_lane, insert_deliveries};
+pub use prune::empty_recipient;
 pub(super) use prune::{
     delete_finished, empty_addresses, empty_bodies, empty_raw_events, find_first, find_last_before,
 };
 pub use stop::{hold_deliveries, release_deliveries, stop_deliveries, stop_letter};
 pub use sums::{
-    LetterSums, count_batch, count_batch_letters, count_due, get_sums, get_total_sums,
-    list_contradictions, list_letter_sums,
+    LetterSums, Mail, count_batch, count_batch_letters, count_due, get_sums, get_total_sums,
+    list_contradictions, list_letter_sums, list_mails,
 };
 pub use supersede::{
     cancel_deliveries, has_open_rows, lock_letter, repoint_deliveries, update_letter_state,
 };
-pub use suppression::{is_suppressed, lift_confirmed, list_suppressed, suppress};
+pub use suppression::{
+    Suppression, is_suppressed, lift_confirmed, list_reasons, list_suppressed, list_suppressions,
+    suppress,
+};

@@ -50,3 +50,20 @@ pub async fn empty_raw_events(tx: &mut Tx, now: Timestamp) -> Result<u64> {
 pub async fn find_first(db: &Db) -> Result<Option<i64>> {
     on_db!(db, c => sqlx::query_scalar("SELECT MIN(id) FROM delivery").fetch_one(c).await)
 }
+
+/// Empties addresses, replies and bounces of one person's deliveries; returns how many are still open, whose addresses are
+/// needed until the relay has answered.
+pub async fn empty_recipient(tx: &mut Tx, recipient_id: i64) -> Result<u64> {
+    on_tx!(tx, c => sqlx::query(
+        "UPDATE mail_event SET detail = NULL, raw = NULL \
+         WHERE delivery_id IN (SELECT id FROM delivery WHERE recipient_id = $1)")
+        .bind(recipient_id).execute(c).await.map(|_| ()))?;
+    on_tx!(tx, c => sqlx::query(
+        "UPDATE delivery SET address = NULL, reply = NULL WHERE recipient_id = $1 AND (address IS NOT NULL OR reply IS NOT NULL) \
+         AND state IN ('accepted', 'failed', 'cancelled', 'expired')")
+        .bind(recipient_id).execute(c).await.map(|_| ()))?;
+    let open: i64 = on_tx!(tx, c => sqlx::query_scalar(
+        "SELECT COUNT(*) FROM delivery WHERE recipient_id = $1 AND address IS NOT NULL")
+        .bind(recipient_id).fetch_one(c).await)?;
+    Ok(open as u64)
+}

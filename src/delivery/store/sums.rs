@@ -140,3 +140,28 @@ pub async fn list_contradictions(db: &Db) -> Result<Vec<String>> {
     .map(|(count, what)| format!("{count} {what}"))
     .collect())
 }
+
+/// A mail of one person, for that person.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Mail {
+    /// Kind, e.g. `issue`.
+    pub kind: String,
+    /// Subject.
+    pub subject: String,
+    /// Language.
+    pub language: String,
+    /// What the Date header says.
+    pub dated_at: Timestamp,
+    /// State of the delivery.
+    pub state: String,
+    /// When the relay took it.
+    pub accepted_at: Option<Timestamp>,
+}
+
+/// The mails of one person that are not pruned yet, oldest first.
+pub async fn list_mails(db: &Db, recipient_id: i64) -> Result<Vec<Mail>> {
+    on_db!(db, c => sqlx::query_as(
+        "SELECT l.kind, l.subject, l.language, l.dated_at, d.state, d.accepted_at FROM delivery d \
+         JOIN letter l ON l.id = d.letter_id WHERE d.recipient_id = $1 ORDER BY d.id")
+        .bind(recipient_id).fetch_all(c).await)
+}

@@ -74,3 +74,33 @@ pub async fn lift_confirmed(tx: &mut Tx, address_hash: &str, now: Timestamp) -> 
         .bind(address_hash).bind(now).bind(now.plus_secs(-LIFT_HARD_SECS)).execute(c).await
         .map(|done| done.rows_affected()))
 }
+
+const LIST_REASONS_SQLITE: &str = "SELECT address_hash, reason FROM suppression WHERE lifted_at IS NULL \
+     AND address_hash IN (SELECT value FROM json_each($1)) ORDER BY id";
+/// The engines unfold a JSON list by different functions.
+const LIST_REASONS_POSTGRES: &str = "SELECT address_hash, reason FROM suppression WHERE lifted_at IS NULL \
+     AND address_hash IN (SELECT value FROM jsonb_array_elements_text(CAST($1 AS JSONB))) ORDER BY id";
+
+/// Why those of the addresses that must not be mailed must not: hash and reason, several if there are several.
+pub async fn list_reasons(db: &Db, hashes: &[&str]) -> Result<Vec<(String, String)>> {
+    let sql = db.choose(LIST_REASONS_SQLITE, LIST_REASONS_POSTGRES);
+    let list = serde_json::to_string(hashes).unwrap_or_default();
+    on_db!(db, c => sqlx::query_as(sql).bind(list).fetch_all(c).await)
+}
+
+/// A suppression, lifted or not.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Suppression {
+    /// `hard`, `complaint`, `manual` or `erased`.
+    pub reason: String,
+    /// Since when.
+    pub at: Timestamp,
+    /// Until when.
+    pub lifted_at: Option<Timestamp>,
+}
+
+/// All there ever were of an address, oldest first.
+pub async fn list_suppressions(db: &Db, address_hash: &str) -> Result<Vec<Suppression>> {
+    on_db!(db, c => sqlx::query_as("SELECT reason, at, lifted_at FROM suppression WHERE address_hash = $1 ORDER BY id")
+        .bind(address_hash).fetch_all(c).await)
+}
