@@ -2,6 +2,7 @@
 
 use super::{AudienceError, retried, store};
 use crate::base::time::{Timestamp, Zone};
+use crate::db::Tx;
 use crate::work::Core;
 
 /// Days after which a question nobody answered is forgotten.
@@ -35,18 +36,35 @@ async fn prune_chunk(core: &Core, ids: &[i64], cutoff: Timestamp) -> Result<u64,
 /// Each minute, before runs are opened: ends the pauses whose day has come on the calendar of their own zone. What was released
 /// meanwhile and is not too old for the newsletter comes with the next digest. Returns how many.
 pub async fn resume_paused(core: &Core) -> Result<usize, AudienceError> {
-    let now = core.clock.now();
-    // No zone is ahead of UTC by more than 14 hours.
-    let latest = now.plus_secs(14 * 3600).date_in(&Zone::utc()).to_string();
     let mut resumed = 0;
-    for (id, until, zone) in store::list_paused(&core.db, &latest).await? {
-        let zone = Zone::parse(&zone).unwrap_or_else(|_| Zone::utc());
-        if until > now.date_in(&zone).to_string() {
-            continue;
-        }
+    for (id, until) in rested(core).await? {
         let mut tx = core.db.begin().await?;
         resumed += usize::from(store::resume(&mut tx, id, &until).await?);
         tx.commit().await?;
     }
     Ok(resumed)
+}
+
+/// [`resume_paused`] inside a transaction, for a look ahead that is taken back.
+pub async fn resume_paused_in(core: &Core, tx: &mut Tx) -> Result<(), AudienceError> {
+    for (id, until) in rested(core).await? {
+        store::resume(tx, id, &until).await?;
+    }
+    Ok(())
+}
+
+/// The subscriptions whose pause is over, with its end.
+async fn rested(core: &Core) -> Result<Vec<(i64, String)>, AudienceError> {
+    let now = core.clock.now();
+    // No zone is ahead of UTC by more than 14 hours.
+    let latest = now.plus_secs(14 * 3600).date_in(&Zone::utc()).to_string();
+    Ok(store::list_paused(&core.db, &latest)
+        .await?
+        .into_iter()
+        .filter(|(_, until, zone)| {
+            let zone = Zone::parse(zone).unwrap_or_else(|_| Zone::utc());
+            *until <= now.date_in(&zone).to_string()
+        })
+        .map(|(id, until, _)| (id, until))
+        .collect())
 }

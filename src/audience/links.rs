@@ -2,9 +2,9 @@
 
 use jiff::civil::Date;
 
-use super::cadence::{first_due, next_due};
 use super::selection::Choice;
 use super::store::{self, Record};
+use super::upcoming::{Hours, upcoming};
 use super::{AudienceError, Cadence, Preferences, Wishes};
 use crate::base::address::EmailAddress;
 use crate::base::time::{Timestamp, Zone};
@@ -76,26 +76,20 @@ fn next_mail(
     paused_until: Option<Date>,
     now: Timestamp,
 ) -> Result<Timestamp, AudienceError> {
-    let (cadence, zone, minute) = (&wishes.cadence, &wishes.time_zone, wishes.minute);
-    let mut next = if record.next_due_at > now {
-        (
+    let hours = Hours {
+        cadence: &wishes.cadence,
+        zone: &wishes.time_zone,
+        minute: wishes.minute,
+        next: (
             record.next_date.parse().map_err(unreadable)?,
             record.next_due_at,
-        )
-    } else {
-        first_due(cadence, zone, minute, now)
+        ),
+        paused_until,
+        served: record.last_date.parse().ok(),
     };
-    if *cadence == Cadence::Immediate {
-        return Ok(next.1);
-    }
-    let served: Option<Date> = record.last_date.parse().ok();
-    // A pause is at most a year, so the walk ends.
-    while paused_until.is_some_and(|until| next.0 < until)
-        || served.is_some_and(|date| next.1.date_in(zone) <= date)
-    {
-        next = next_due(cadence, zone, minute, next.0);
-    }
-    Ok(next.1)
+    Ok(upcoming(&hours, now, 1)
+        .first()
+        .map_or(record.next_due_at, |next| next.due_at))
 }
 
 /// An address for a page that somebody else may read; empty once erased.

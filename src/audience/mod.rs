@@ -1,7 +1,8 @@
 //! The audience: who reads, what they want, when, and what they agreed to.
 //!
-//! Values and pure rules: [`cadence`] (when), [`selection`] (what), `wishes` (both, as typed). Use cases: `sign_up`, `confirm`,
-//! `preferences`, `leave`, `erase`, `add` and [`import`] (both by `admit`), [`export`], and the scheduler's `chores`. GET never acts for a person: whatever changes something is a use
+//! Values and pure rules: [`cadence`] (when), [`upcoming`] (the next hours), [`selection`] (what), `wishes` (both, as typed). Use
+//! cases: `sign_up`, `confirm`, `preferences`, `leave`, `erase`, `add` and [`import`] (both by `admit`), [`export`], and the
+//! scheduler's `chores`. GET never acts for a person: whatever changes something is a use
 //! case of its own beside the one that shows it. Whether an address is known never shows in an answer.
 
 mod add;
@@ -20,12 +21,13 @@ mod preferences;
 pub mod selection;
 mod sign_up;
 pub mod store;
+pub mod upcoming;
 mod wishes;
 
 pub use add::add;
 pub use admit::{Outcome, Refusal};
 pub use cadence::Cadence;
-pub use chores::{prune_unconfirmed, resume_paused};
+pub use chores::{prune_unconfirmed, resume_paused, resume_paused_in};
 pub use confirm::{confirm, peek_confirmation};
 pub use erase::{erase, finish_erasures};
 pub use leave::{leave, peek_leaving, rejoin};

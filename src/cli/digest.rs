@@ -1,6 +1,7 @@
 //! `jarshy digest`: see a digest before anybody gets it, plan those that are due, and say a word about mail under way.
 
 mod halt;
+mod next;
 mod plan;
 mod preview;
 
@@ -23,6 +24,8 @@ pub struct Args {
 enum Command {
     /// Show the digest that a subscriber, or somebody with these wishes, would get now. Changes nothing.
     Preview(Box<preview::Preview>),
+    /// List the next digests of a subscriber, each with the reason for its hour.
+    Next(next::Next),
     /// Plan the digests that are due: one queued letter for each reader who has news. `jarshy deliver` sends them.
     Plan(plan::Plan),
     /// Hold an issue, a run or a date: nothing of it is sent until `jarshy digest release`.
@@ -41,6 +44,7 @@ pub async fn run(core: Core, args: Args) -> anyhow::Result<ExitCode> {
     let theme = Theme::load(&core.config)?;
     match args.command {
         Command::Preview(args) => preview::run(&core, &theme, *args).await,
+        Command::Next(args) => next::run(&core, &theme, &args).await,
         Command::Plan(args) => plan::run(&core, &theme, &args).await,
         Command::Hold(args) => halt::hold(&core, &args).await,
         Command::Release(args) => halt::release(&core, &args).await,
@@ -49,7 +53,7 @@ pub async fn run(core: Core, args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Prints; `jarshy digest preview | head` is no error.
-fn print(text: &str) -> std::io::Result<()> {
+pub(super) fn print(text: &str) -> std::io::Result<()> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other,

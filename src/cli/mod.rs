@@ -4,6 +4,7 @@ mod article;
 mod deliver;
 mod demo;
 mod digest;
+mod explain;
 mod import;
 mod report;
 mod serve;
@@ -39,7 +40,7 @@ struct Cli {
         value_name = "PATH"
     )]
     config: PathBuf,
-    /// Set the clock of `digest` and `deliver`, e.g. 2026-02-28T08:00:00+05:00.
+    /// Set the clock of `digest`, `deliver` and `explain`, e.g. 2026-02-28T08:00:00+05:00.
     #[arg(long, global = true, value_name = "INSTANT")]
     at: Option<Timestamp>,
     #[command(subcommand)]
@@ -62,6 +63,8 @@ enum Command {
     Digest(digest::Args),
     /// Send what is due and exit.
     Deliver(deliver::Args),
+    /// Say why somebody got what they got on a date, or nothing: wishes, stories, mails, the relay's own words.
+    Explain(explain::Args),
     /// Print what became of every delivery; fail if it does not add up.
     Verify(verify::Args),
     /// See a newsroom at work, without any settings.
@@ -71,7 +74,7 @@ enum Command {
 impl Command {
     /// Whether `--at` means anything to the command.
     const fn takes_at(&self) -> bool {
-        matches!(self, Self::Digest(_) | Self::Deliver(_))
+        matches!(self, Self::Digest(_) | Self::Deliver(_) | Self::Explain(_))
     }
 }
 
@@ -90,7 +93,7 @@ pub async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if cli.at.is_some() && !cli.command.takes_at() {
-        anyhow::bail!("--at goes with `digest` and `deliver` alone; take it away");
+        anyhow::bail!("--at goes with `digest`, `deliver` and `explain` alone; take it away");
     }
     let clock = cli.at.map_or_else(Clock::system, Clock::starting_at);
     match cli.command {
@@ -106,6 +109,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Subscriber(args) => subscriber::run(open(&cli.config, clock).await?, args).await,
         Command::Digest(args) => digest::run(open(&cli.config, clock).await?, args).await,
         Command::Deliver(args) => deliver::run(open(&cli.config, clock).await?, args).await,
+        Command::Explain(args) => explain::run(open(&cli.config, clock).await?, args).await,
         Command::Verify(args) => verify::run(open(&cli.config, clock).await?, args).await,
     }
 }

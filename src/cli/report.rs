@@ -133,6 +133,7 @@ mod tests {
                 .collect(),
             people,
             subject: String::new(),
+            stories: 1,
         };
         let report = RunReport {
             run_id: 1,

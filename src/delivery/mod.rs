@@ -11,6 +11,7 @@ mod outcome;
 mod preview;
 mod provider;
 mod prune;
+mod queue_id;
 mod session;
 pub mod store;
 mod worker;
@@ -20,6 +21,7 @@ pub use letter::{LetterKind, NewDelivery, NewLetter};
 pub use preview::{Preview, preview};
 pub use provider::provider_of;
 pub use prune::prune;
+pub use queue_id::queue_id;
 pub use store::{LetterSums, is_suppressed, suppress};
 
 use crate::work::Core;

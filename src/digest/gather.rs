@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::DigestError;
-use super::pick::{Item, Pick, Stories, Window, pick};
+use super::foresight::Foresight;
+use super::pick::{Pick, Stories, pick};
 use super::store;
+use super::verdict::{Item, Window};
 use crate::audience::cadence::Cadence;
 use crate::audience::store::{Group, Member, Slot, list_selections};
 use crate::audience::{Newsletter, Selection};
@@ -85,6 +87,10 @@ pub struct Gathered {
     floor: i64,
     selections: HashMap<i64, Selection>,
     picks: HashMap<Group, Pick>,
+    /// Texts that are not out yet, as they will be; for looking ahead alone.
+    foreseen: Foresight,
+    /// What was planned from then on does not count as sent; for looking back alone.
+    sent_before: Option<Timestamp>,
 }
 
 impl Gathered {
@@ -103,7 +109,24 @@ impl Gathered {
             floor: i64::MAX,
             selections: HashMap::new(),
             picks: HashMap::new(),
+            foreseen: Foresight::default(),
+            sent_before: None,
         })
+    }
+
+    /// Looks ahead: takes texts that wait for their hour for released.
+    pub fn foresee(&mut self, foreseen: Foresight) {
+        self.foreseen = foreseen;
+    }
+
+    /// Looks back: what was planned at that instant or later does not count as sent.
+    pub const fn forget_sent_since(&mut self, at: Timestamp) {
+        self.sent_before = Some(at);
+    }
+
+    /// What is taken for released.
+    pub const fn foreseen(&self) -> &Foresight {
+        &self.foreseen
     }
 
     /// The newsletter.
@@ -185,6 +208,10 @@ impl Gathered {
         floor: i64,
     ) -> Result<(), DigestError> {
         let mut releases = list_releases(tx, floor, self.frame.to_no).await?;
+        releases.extend(self.foreseen.articles.values().filter_map(|article| {
+            let (first_no, follows) = self.foreseen.stories.get(&article.story_id)?;
+            self.release_of(article, *first_no, follows.clone())
+        }));
         let older = Stories::new(releases.iter().cloned()).begun_before(floor);
         if !older.is_empty() {
             let first_nos: HashMap<i64, (i64, Option<(Language, Timestamp)>)> = releases
@@ -294,7 +321,8 @@ impl Gathered {
                     .collect();
                 let uids: Vec<&str> = people.iter().map(|m| m.uid.as_str()).collect();
                 for (uid, story) in
-                    store::list_sent(tx, self.newsletter.id, &uids, &stories).await?
+                    store::list_sent(tx, self.newsletter.id, &uids, &stories, self.sent_before)
+                        .await?
                 {
                     sent.entry(uid).or_default().insert(story);
                 }

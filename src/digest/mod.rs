@@ -3,12 +3,17 @@
 //! Each minute, on any instance: [`follow_withdrawals`], [`open_runs`], [`work_runs`]. Nothing is handed over in memory; what is
 //! to be done is read from the database, so a killed planner loses nothing and two of them plan nothing twice.
 //!
-//! Pure rules: `schedule` (when a slot opens a run), `pick` (which stories), `order` and `subject` (how an issue reads), `issue`
-//! (what makes two digests one), `headers`, `compile`. Use cases: `open`, `plan` (with `gather` and `prepare`), `withdraw`,
-//! `hold` (hold, release and cancel), `page`, `preview`, `check`.
+//! Pure rules: `schedule` (when a slot opens a run), `pick` (which stories; `verdict`: why), `order` and `subject` (how an issue reads), `issue`
+//! (what makes two digests one), `headers`, `compile`. Use cases: `open`, `plan` (with `gather` and `prepare`; `foresight` when one looks ahead), `withdraw`,
+//! `hold` (hold, release and cancel), `page`, `preview`, `foresee` (a plan that is taken back), `ahead` (the next digests of one person), `explain`, `check`.
 
+mod ahead;
 mod check;
 mod compile;
+mod explain;
+mod explanation;
+mod foresee;
+mod foresight;
 mod gather;
 mod headers;
 mod hold;
@@ -23,20 +28,25 @@ mod preview;
 mod schedule;
 mod store;
 mod subject;
+mod verdict;
 pub mod view;
 mod withdraw;
 
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 
+pub use ahead::{Ahead, NextSend, look_ahead};
 pub use check::check_runs;
+pub use explain::explain;
+pub use explanation::{Explanation, Mail, OfNewsletter, Reason, Story, Try, Wish};
+pub use foresee::plan_dry;
 pub use hold::{
     Halt, Halted, cancel, hold, hold_date, list_held, list_names, release, release_date,
 };
 pub use open::{open_runs, recompute_slots};
 pub use page::{find_issue_view, find_latest_issue};
 pub use plan::{count_open_runs, work_runs};
-pub use preview::{Reader, plan_dry, preview};
+pub use preview::{Reader, Seen, preview};
 pub use store::HeldRun;
 pub use view::{GroupView, IssueView, ItemView};
 pub use withdraw::follow_withdrawals;
@@ -82,7 +92,7 @@ pub struct RunReport {
     pub mailed: i64,
     /// People who had nothing new.
     pub empty: i64,
-    /// `done` or `cut`; `open` for a run that was only looked at.
+    /// `done` or `cut`; `open` or `held` for a run that was only looked at.
     pub state: String,
 }
 
@@ -95,4 +105,6 @@ pub struct RunIssue {
     pub people: i64,
     /// Subject.
     pub subject: String,
+    /// Stories.
+    pub stories: i64,
 }

@@ -86,7 +86,7 @@ async fn open_slot_in(
     let late_until = get_newsletter(&core.db, slot.newsletter_id)
         .await?
         .late_until_hours;
-    let (decision, head) = decide_in(tx, &slot, late_until, now).await?;
+    let (decision, head) = decide_in(tx, &slot, late_until, now, 0).await?;
     let mut runs = 0;
     for opening in &decision.openings {
         if !opening.is_missed && is_anything_scheduled(tx, opening.due_at).await? {
@@ -112,14 +112,15 @@ async fn open_slot_in(
     Ok(Opened::Runs(runs))
 }
 
-/// What a locked slot does now, and the head of the log.
+/// What a locked slot does now, and the head of the log, after so many numbers more as are `foreseen`.
 pub(super) async fn decide_in(
     tx: &mut Tx,
     slot: &Slot,
     late_until: i64,
     now: Timestamp,
+    foreseen: i64,
 ) -> Result<(Decision, i64), DigestError> {
-    let head = get_head_in(tx).await?;
+    let head = get_head_in(tx).await? + foreseen;
     let decision = if matches!(slot.cadence, Cadence::Immediate) {
         let last = store::get_last_to_no(tx, slot.id).await?;
         decide_immediate(slot, late_until, now, head, last)

@@ -6,34 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::verdict::{Item, Verdict, Window, judge};
 use crate::audience::Selection;
 use crate::base::language::Language;
-use crate::base::time::Timestamp;
 use crate::newsroom::Release;
-
-/// One story as it was picked: which text of it, under which number.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Item {
-    /// Row of the story.
-    pub story_id: i64,
-    /// Row of the article.
-    pub article_id: i64,
-    /// The number of its release.
-    pub release_no: i64,
-}
-
-/// Between which numbers one looks, and what is too old.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Window {
-    /// The last number the person has been served; exclusive.
-    pub read_to: i64,
-    /// The end of the window; inclusive.
-    pub to_no: i64,
-    /// Releases up to this number are older than the newsletter remembers: not mailed any more, and counted as sent.
-    pub forgotten_to: i64,
-    /// When the window was frozen.
-    pub frozen_at: Timestamp,
-}
 
 /// What was picked, by story.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -96,64 +72,26 @@ pub fn pick(
     window: &Window,
 ) -> Pick {
     let mut picked = Pick::default();
-    for (story_id, articles) in &stories.0 {
-        let live: Vec<&Release> = articles
-            .iter()
-            .filter(|a| a.release_no <= window.to_no)
-            .collect();
-        let rank = |language: &Language| -> Option<usize> {
-            if selection.languages.is_empty() {
-                let known = newsroom_languages.iter().position(|l| l == language);
-                return Some(known.unwrap_or(usize::MAX));
-            }
-            selection.languages.iter().position(|l| l == language)
-        };
-        let wanted: Vec<&Release> = live
-            .iter()
-            .filter(|a| rank(&a.language).is_some() && selection.matches(a, newsletter_sections))
-            .copied()
-            .collect();
-        let is_new = wanted
-            .iter()
-            .any(|a| a.release_no > window.read_to && a.release_no > window.forgotten_to);
-        if !is_new || is_awaited(&live, selection, window) {
-            continue;
-        }
-        // Of two texts in one language the later release counts, so that the answer does not hang on the order of rows.
-        let Some(best) = wanted
-            .iter()
-            .min_by_key(|a| (rank(&a.language), -a.release_no))
-        else {
-            continue;
-        };
-        let item = Item {
-            story_id: *story_id,
-            article_id: best.article_id,
-            release_no: best.release_no,
-        };
-        if best.first_no > window.read_to {
-            picked.fresh.push(item);
-        } else if best.first_no > window.forgotten_to {
-            picked.doubtful.push(item);
+    for articles in stories.0.values() {
+        match judge(
+            articles,
+            selection,
+            newsletter_sections,
+            newsroom_languages,
+            window,
+        ) {
+            Verdict::Fresh(item) => picked.fresh.push(item),
+            Verdict::Doubtful(item) => picked.doubtful.push(item),
+            _ => {}
         }
     }
     picked
 }
 
-/// "Kazakh text follows": for those who put that language first the story is not live until the text comes or the wait ends.
-fn is_awaited(live: &[&Release], selection: &Selection, window: &Window) -> bool {
-    live.iter().any(|a| {
-        a.follows.as_ref().is_some_and(|(language, until)| {
-            selection.languages.first() == Some(language)
-                && *until > window.frozen_at
-                && live.iter().all(|other| other.language != *language)
-        })
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::time::Timestamp;
     use crate::newsroom::Importance;
     use proptest::prelude::*;
 

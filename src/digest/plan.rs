@@ -33,7 +33,7 @@ const ANY_DATE: &str = "9999-12-31";
 /// A run that fails does not hold up the others; it stays open and is tried again by the next call.
 pub async fn work_runs(core: &Core, theme: &Theme) -> Result<Vec<RunReport>, DigestError> {
     let mut closed = Vec::new();
-    for run in store::list_open_runs(&core.db, core.clock.now()).await? {
+    for run in store::list_open_runs(&core.db, core.clock.now(), false).await? {
         match work_run(core, theme, &run).await {
             Ok(report) => closed.extend(report),
             Err(error) => {
@@ -46,7 +46,7 @@ pub async fn work_runs(core: &Core, theme: &Theme) -> Result<Vec<RunReport>, Dig
 
 /// How many runs are open and not held: after [`work_runs`], those that failed or that another planner is still at.
 pub async fn count_open_runs(core: &Core) -> Result<usize, DigestError> {
-    Ok(store::list_open_runs(&core.db, core.clock.now())
+    Ok(store::list_open_runs(&core.db, core.clock.now(), false)
         .await?
         .len())
 }
@@ -56,14 +56,18 @@ pub async fn count_open_runs(core: &Core) -> Result<usize, DigestError> {
 pub(super) struct Tally {
     stories: BTreeSet<i64>,
     contents: BTreeSet<Content>,
-    issues: BTreeMap<(Vec<Language>, String), i64>,
+    issues: BTreeMap<(Vec<Language>, String, i64), i64>,
 }
 
 impl Tally {
     pub(super) fn add(&mut self, languages: &[Language], subject: &str, content: &Content) {
         *self
             .issues
-            .entry((languages.to_vec(), subject.to_owned()))
+            .entry((
+                languages.to_vec(),
+                subject.to_owned(),
+                content.items.len() as i64,
+            ))
             .or_default() += 1;
         if !self.contents.contains(content) {
             self.contents.insert(content.clone());
@@ -82,10 +86,11 @@ impl Tally {
         let mut issues: Vec<RunIssue> = self
             .issues
             .into_iter()
-            .map(|((languages, subject), people)| RunIssue {
+            .map(|((languages, subject, stories), people)| RunIssue {
                 languages,
                 people,
                 subject,
+                stories,
             })
             .collect();
         issues.sort_by_key(|issue| std::cmp::Reverse(issue.people));

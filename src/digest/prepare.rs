@@ -4,6 +4,7 @@ use jiff::civil::Date;
 
 use super::DigestError;
 use super::compile::{Compiled, Material, compile};
+use super::foresight::Foresight;
 use super::gather::Content;
 use super::issue::{content_key, uid_of};
 use super::order::arrange;
@@ -44,9 +45,15 @@ pub async fn load(
     core: &Core,
     content: &Content,
     sections: &[Section],
+    foreseen: &Foresight,
 ) -> Result<Option<Vec<Article>>, DigestError> {
     let ids: Vec<i64> = content.items.iter().map(|item| item.article_id).collect();
     let mut articles = list_articles(&core.db, &ids).await?;
+    for article in &mut articles {
+        if let Some(as_it_will_be) = foreseen.articles.get(&article.id) {
+            article.clone_from(as_it_will_be);
+        }
+    }
     let is_live = |article: &Article| {
         article.state == ArticleState::Released
             && content
@@ -85,7 +92,7 @@ pub async fn prepare(
     local_date: Date,
     dated_at: Timestamp,
 ) -> Result<Outcome, DigestError> {
-    let Some(articles) = load(core, content, sections).await? else {
+    let Some(articles) = load(core, content, sections, &Foresight::default()).await? else {
         return Ok(Outcome::Stale);
     };
     let key = key_of(newsletter, content, local_date, &articles);

@@ -1,23 +1,16 @@
-//! Looking ahead without leaving a trace: what somebody would get, and what a run would plan.
+//! What somebody would get at an instant, without a trace.
 
-use std::collections::BTreeMap;
-
+use super::DigestError;
 use super::compile::{Compiled, Material, compile};
+use super::foresight::Foresight;
 use super::gather::{Content, Divided, Frame, Gathered};
 use super::issue::uid_of;
-use super::open::decide_in;
-use super::plan::{Tally, rule_date};
 use super::prepare::{key_of, load};
-use super::store::{self, OpenRun};
-use super::{DigestError, RunReport};
+use super::store;
 use crate::audience::cadence::{Cadence, first_due};
-use crate::audience::store::{
-    Group, Slot, advance, get_newsletter, get_slot, list_due_slots, list_selections, lock_chunk,
-    lock_slot, update_slot_next,
-};
+use crate::audience::store::{Member, Reading, Slot, get_slot, list_selections};
 use crate::audience::{Choice, Newsletter, Selection};
 use crate::base::time::Timestamp;
-use crate::db::Tx;
 use crate::delivery::NewLetter;
 use crate::newsroom::store::get_head;
 use crate::theme::Theme;
@@ -28,40 +21,84 @@ use crate::work::Core;
 pub enum Reader {
     /// A subscription with its selection, its slot and its place in the log.
     Subscription {
+        /// Uid of the subscription: what it was sent is not sent again.
+        uid: String,
         /// Row of the selection.
         selection_id: i64,
         /// Row of the slot.
         slot_id: i64,
         /// The last number it has been served.
         read_to: i64,
+        /// Since when mail comes.
+        joined_at: Option<Timestamp>,
     },
     /// Nobody in particular: these wishes, the last day's stories.
     Anybody(Choice),
 }
 
+impl From<Reading> for Reader {
+    fn from(reading: Reading) -> Self {
+        Self::Subscription {
+            uid: reading.uid,
+            selection_id: reading.selection_id,
+            slot_id: reading.slot_id,
+            read_to: reading.read_to,
+            joined_at: reading.confirmed_at,
+        }
+    }
+}
+
+/// What would be sent.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The letter.
+    pub letter: NewLetter,
+    /// How many stories it holds, those behind "read all" among them.
+    pub stories: usize,
+}
+
 /// The letter that a reader of a newsletter would get at the clock's instant; none if nothing is new. Stores nothing.
+///
+/// An instant in the past shows the place that the reader had in the log before that minute, as far as runs tell; texts are as they
+/// are now. One in the future takes for released what waits for its hour.
 pub async fn preview(
     core: &Core,
     theme: &Theme,
     newsletter: &Newsletter,
     reader: &Reader,
-) -> Result<Option<NewLetter>, DigestError> {
+) -> Result<Option<Seen>, DigestError> {
     let now = core.clock.now();
+    // Slots are due on the minute: whoever asks about 08:00 means the digest of 08:00, however long the question takes.
+    let minute = Timestamp::from_millis(now.as_millis().div_euclid(60_000) * 60_000);
     let head = get_head(&core.db).await?;
+    let foreseen = Foresight::new(core).await?;
     // The log as it stood at that instant, for a clock that was set back.
-    let to_no = store::get_no_before(&core.db, now.plus_millis(1))
+    let known = store::get_no_before(&core.db, now.plus_millis(1))
         .await?
         .min(head);
-    let (slot, selection, read_to) = match reader {
+    let to_no = if known == head {
+        head + foreseen.count()
+    } else {
+        known
+    };
+    let (uid, slot, selection, read_to) = match reader {
         Reader::Subscription {
+            uid,
             selection_id,
             slot_id,
             read_to,
+            joined_at,
         } => {
             let selection = list_selections(&core.db, &[*selection_id]).await?.pop();
             let selection = selection
                 .ok_or_else(|| DigestError::Invalid("the selection is gone".to_owned()))?;
-            (get_slot(&core.db, *slot_id).await?, selection, *read_to)
+            let place = place_at(core, *slot_id, (*read_to, *joined_at), minute).await?;
+            (
+                uid.clone(),
+                get_slot(&core.db, *slot_id).await?,
+                selection,
+                place,
+            )
         }
         Reader::Anybody(choice) => {
             let slot = slot_of_anybody(core, newsletter, now);
@@ -74,25 +111,58 @@ pub async fn preview(
                 key: choice.to_string(),
             };
             let read_to = store::get_no_before(&core.db, now.plus_secs(-86_400)).await?;
-            (slot, selection, read_to)
+            (String::new(), slot, selection, read_to)
         }
     };
     let local_date = now.date_in(&slot.time_zone);
     let frame = Frame::new(core, newsletter, &slot, local_date, to_no, now).await?;
     let mut gathered = Gathered::new(core, newsletter.clone(), frame).await?;
-    let group = Group {
+    gathered.foresee(foreseen);
+    gathered.forget_sent_since(minute);
+    let member = Member {
+        id: 0,
+        uid,
+        subscriber_id: 0,
         selection_id: selection.id,
         read_to,
+        address: String::new(),
+        address_hash: String::new(),
+        provider: String::new(),
+        link_epoch: 0,
+        text_only: false,
     };
     gathered.put_selection(selection);
     let mut tx = core.db.begin().await?;
-    gathered.gather(core, &mut tx, &[group]).await?;
+    let Divided { mailed, .. } = gathered.divide(core, &mut tx, vec![member]).await?;
     tx.rollback().await?;
-    let Some(content) = gathered.content_of(&group) else {
+    let Some(content) = mailed.into_keys().next() else {
         return Ok(None);
     };
     let compiled = compile_only(core, theme, &gathered, &content, local_date, now).await?;
-    Ok(compiled.map(|compiled| compiled.letter))
+    Ok(compiled.map(|compiled| Seen {
+        letter: compiled.letter,
+        stories: content.items.len(),
+    }))
+}
+
+/// Where somebody who has read up to `read_to` stood at an instant: what runs served since does not count.
+async fn place_at(
+    core: &Core,
+    slot_id: i64,
+    (read_to, joined_at): (i64, Option<Timestamp>),
+    at: Timestamp,
+) -> Result<i64, DigestError> {
+    if !store::has_run_since(&core.db, slot_id, at, read_to).await? {
+        return Ok(read_to);
+    }
+    let joined = match joined_at {
+        Some(at) => store::get_no_before(&core.db, at).await?,
+        None => 0,
+    };
+    Ok(store::get_to_no_before(&core.db, slot_id, at)
+        .await?
+        .max(joined)
+        .min(read_to))
 }
 
 fn slot_of_anybody(core: &Core, newsletter: &Newsletter, now: Timestamp) -> Slot {
@@ -109,7 +179,8 @@ fn slot_of_anybody(core: &Core, newsletter: &Newsletter, now: Timestamp) -> Slot
     }
 }
 
-async fn compile_only(
+/// The issue of a content, compiled and not stored; none if something of it is no longer live.
+pub(super) async fn compile_only(
     core: &Core,
     theme: &Theme,
     gathered: &Gathered,
@@ -117,7 +188,7 @@ async fn compile_only(
     local_date: jiff::civil::Date,
     dated_at: Timestamp,
 ) -> Result<Option<Compiled>, DigestError> {
-    let Some(articles) = load(core, content, &gathered.sections).await? else {
+    let Some(articles) = load(core, content, &gathered.sections, gathered.foreseen()).await? else {
         return Ok(None);
     };
     let key = key_of(gathered.newsletter(), content, local_date, &articles);
@@ -133,90 +204,4 @@ async fn compile_only(
         articles: &articles,
     })
     .map(Some)
-}
-
-/// What [`super::open_runs`] and [`super::work_runs`] would do now. All of it happens in one transaction that is taken back.
-pub async fn plan_dry(core: &Core, theme: &Theme) -> Result<Vec<RunReport>, DigestError> {
-    let now = core.clock.now();
-    let mut runs = store::list_open_runs(&core.db, now).await?;
-    let mut tx = core.db.begin().await?;
-    for slot_id in list_due_slots(&core.db, now).await? {
-        let Some(slot) = lock_slot(&mut tx, slot_id).await? else {
-            continue;
-        };
-        let newsletter = get_newsletter(&core.db, slot.newsletter_id).await?;
-        let (decision, head) = decide_in(&mut tx, &slot, newsletter.late_until_hours, now).await?;
-        runs.extend(
-            decision
-                .openings
-                .iter()
-                .filter(|opening| !opening.is_missed)
-                .map(|opening| OpenRun {
-                    id: 0,
-                    slot_id,
-                    due_at: opening.due_at,
-                    local_date: opening.local_date,
-                    to_no: head,
-                    expires_at: opening.expires_at,
-                    opened_at: now,
-                }),
-        );
-        update_slot_next(&mut tx, slot_id, decision.next_date, decision.next_due_at).await?;
-    }
-    let mut reports = Vec::new();
-    for run in &runs {
-        reports.push(plan_one_dry(core, theme, &mut tx, run).await?);
-    }
-    tx.rollback().await?;
-    Ok(reports)
-}
-
-async fn plan_one_dry(
-    core: &Core,
-    theme: &Theme,
-    tx: &mut Tx,
-    run: &OpenRun,
-) -> Result<RunReport, DigestError> {
-    let slot = get_slot(&core.db, run.slot_id).await?;
-    let newsletter = get_newsletter(&core.db, slot.newsletter_id).await?;
-    let frame = Frame::new(
-        core,
-        &newsletter,
-        &slot,
-        run.local_date,
-        run.to_no,
-        run.opened_at,
-    )
-    .await?;
-    let mut gathered = Gathered::new(core, newsletter, frame).await?;
-    let (mut tally, date) = (Tally::default(), rule_date(run, &slot));
-    let (mut mailed_count, mut empty_count) = (0, 0);
-    let mut subjects: BTreeMap<Content, String> = BTreeMap::new();
-    loop {
-        let members = lock_chunk(tx, slot.id, run.to_no, &date, 5_000).await?;
-        if members.is_empty() {
-            break;
-        }
-        let ids: Vec<i64> = members.iter().map(|member| member.id).collect();
-        let Divided { mailed, empty } = gathered.divide(core, tx, members).await?;
-        empty_count += empty.len() as i64;
-        for (content, people) in mailed {
-            if !subjects.contains_key(&content) {
-                let compiled =
-                    compile_only(core, theme, &gathered, &content, run.local_date, run.due_at)
-                        .await?;
-                let subject = compiled.map_or_else(String::new, |c| c.letter.subject);
-                subjects.insert(content.clone(), subject);
-            }
-            mailed_count += people.len() as i64;
-            for member in people {
-                let languages = gathered
-                    .selection(member.selection_id)
-                    .map_or(&[][..], |selection| &selection.languages);
-                tally.add(languages, &subjects[&content], &content);
-            }
-        }
-        advance(tx, &ids, run.to_no, None).await?;
-    }
-    Ok(tally.report(run, &slot, "open", (mailed_count, empty_count)))
 }

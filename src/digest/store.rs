@@ -1,6 +1,7 @@
 //! The digest's only SQL: runs, issues and their items. What a person was sent is delivery × issue × issue_item, so one
 //! statement here reads down into the journal.
 
+mod history;
 mod hold;
 
 use jiff::civil::Date;
@@ -10,6 +11,7 @@ use crate::base::time::Timestamp;
 use crate::db::{Db, Result, Tx};
 use crate::{on_db, on_tx};
 
+pub use history::*;
 pub use hold::*;
 
 /// A run that is open.
@@ -67,14 +69,15 @@ pub async fn get_last_to_no(tx: &mut Tx, slot_id: i64) -> Result<i64> {
         .bind(slot_id).fetch_one(c).await)
 }
 
-/// Open runs that a planner may take, longest due first: all but those that the operator holds and that still have time.
-pub async fn list_open_runs(db: &Db, now: Timestamp) -> Result<Vec<OpenRun>> {
+/// Open runs that a planner may take, longest due first: all but those that the operator holds and that still have time; these
+/// `also_held`.
+pub async fn list_open_runs(db: &Db, now: Timestamp, also_held: bool) -> Result<Vec<OpenRun>> {
     type Row = (i64, i64, Timestamp, String, i64, Timestamp, Timestamp);
     let rows: Vec<Row> = on_db!(db, c => sqlx::query_as(
         "SELECT r.id, r.slot_id, r.due_at, r.local_date, r.to_no, r.expires_at, r.opened_at FROM run r \
-         WHERE r.state = 'open' AND (r.expires_at <= $1 OR (r.held_at IS NULL AND NOT EXISTS (SELECT 1 FROM hold h \
+         WHERE r.state = 'open' AND (r.expires_at <= $1 OR $2 = 1 OR (r.held_at IS NULL AND NOT EXISTS (SELECT 1 FROM hold h \
          JOIN slot s ON s.newsletter_id = h.newsletter_id WHERE s.id = r.slot_id AND h.local_date = r.local_date))) \
-         ORDER BY r.due_at, r.id").bind(now).fetch_all(c).await)?;
+         ORDER BY r.due_at, r.id").bind(now).bind(i64::from(also_held)).fetch_all(c).await)?;
     rows.into_iter()
         .map(|r| {
             Ok(OpenRun {
@@ -126,28 +129,32 @@ pub async fn get_no_before(db: &Db, at: Timestamp) -> Result<i64> {
 const LIST_SENT_SQLITE: &str = "SELECT DISTINCT d.recipient_uid, a.story_id FROM delivery d \
      JOIN issue i ON i.letter_id = d.letter_id JOIN issue_item t ON t.issue_id = i.id JOIN article a ON a.id = t.article_id \
      WHERE i.newsletter_id = $1 AND d.recipient_uid IN (SELECT value FROM json_each($2)) \
-     AND a.story_id IN (SELECT value FROM json_each($3)) AND d.state NOT IN ('cancelled', 'failed', 'expired')";
+     AND a.story_id IN (SELECT value FROM json_each($3)) AND d.state NOT IN ('cancelled', 'failed', 'expired') \
+     AND d.created_at < $4";
 /// The engines unfold a JSON list by different functions.
 const LIST_SENT_POSTGRES: &str = "SELECT DISTINCT d.recipient_uid, a.story_id FROM delivery d \
      JOIN issue i ON i.letter_id = d.letter_id JOIN issue_item t ON t.issue_id = i.id JOIN article a ON a.id = t.article_id \
      WHERE i.newsletter_id = $1 AND d.recipient_uid IN (SELECT value FROM jsonb_array_elements_text(CAST($2 AS JSONB))) \
      AND a.story_id IN (SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text(CAST($3 AS JSONB))) \
-     AND d.state NOT IN ('cancelled', 'failed', 'expired')";
+     AND d.state NOT IN ('cancelled', 'failed', 'expired') AND d.created_at < $4";
 
 /// Which of those stories this newsletter sent (or is about to send) to which of those subscriptions, as (uid, story). What was
-/// cancelled, failed or expired did not reach anybody.
+/// cancelled, failed or expired did not reach anybody. `before` looks back to what was planned before an instant; a planner, whose
+/// clock may be behind another's, looks at everything.
 pub async fn list_sent(
     tx: &mut Tx,
     newsletter_id: i64,
     recipient_uids: &[&str],
     story_ids: &[i64],
+    before: Option<Timestamp>,
 ) -> Result<Vec<(String, i64)>> {
+    let before = before.map_or(i64::MAX, Timestamp::as_millis);
     let sql = tx.choose(LIST_SENT_SQLITE, LIST_SENT_POSTGRES);
     let (uids, stories) = (
         serde_json::to_string(recipient_uids).unwrap_or_default(),
         serde_json::to_string(story_ids).unwrap_or_default(),
     );
-    on_tx!(tx, c => sqlx::query_as(sql).bind(newsletter_id).bind(uids).bind(stories).fetch_all(c).await)
+    on_tx!(tx, c => sqlx::query_as(sql).bind(newsletter_id).bind(uids).bind(stories).bind(before).fetch_all(c).await)
 }
 
 /// An issue as stored.

@@ -110,7 +110,7 @@ async fn a_digest_is_previewed_and_planned_at_the_hour_that_is_asked(engine: Eng
     let plan = ["digest", "plan", "--at", eight];
     assert_eq!(
         told(&jarshy(&app, &[&plan[..], &["--dry-run"]].concat())),
-        line
+        format!("{line}          1 reader · kk→ru · 1 story · «Река вернулась в берега»\n")
     );
     for table in ["letter", "delivery", "run", "issue"] {
         assert_eq!(count(&app, table).await, 0, "{table}");

@@ -420,11 +420,7 @@ async fn looking_ahead_agrees_with_the_plan_and_leaves_no_trace(engine: Engine) 
         .await
         .unwrap()
         .unwrap();
-    let reader = Reader::Subscription {
-        selection_id: reading.selection_id,
-        slot_id: reading.slot_id,
-        read_to: reading.read_to,
-    };
+    let reader = Reader::from(reading);
     let preview = digest::preview(desk.core(), &desk.theme, &newsletter, &reader)
         .await
         .unwrap()
@@ -460,14 +456,20 @@ async fn looking_ahead_agrees_with_the_plan_and_leaves_no_trace(engine: Engine) 
     assert_eq!((reports[0].mailed, reports[0].empty), (2, 1));
     let real = desk.digests(AIGERIM).await.remove(0);
     assert_eq!(
-        (&preview.subject, &preview.html, &preview.text),
+        (
+            &preview.letter.subject,
+            &preview.letter.html,
+            &preview.letter.text
+        ),
         (&real.subject, &real.html, &real.text)
     );
-    let later = Reader::Subscription {
-        selection_id: reading.selection_id,
-        slot_id: reading.slot_id,
-        read_to: real.to_no,
-    };
+    desk.app.set_time("2026-02-28T08:01:00+05:00");
+    let reading = audience::store::find_reading(&desk.core().db, newsletter.id, AIGERIM)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(reading.read_to, real.to_no);
+    let later = Reader::from(reading);
     let again = digest::preview(desk.core(), &desk.theme, &newsletter, &later).await;
     assert!(again.unwrap().is_none(), "nothing is new any more");
 }

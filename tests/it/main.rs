@@ -9,12 +9,14 @@
     reason = "tests read the environment and the clock"
 )]
 
+mod ahead;
 mod audience;
 mod delivery;
 mod demo;
 mod digest;
 mod digest_command;
 mod directories;
+mod explain;
 mod formats;
 mod halt;
 mod import;

@@ -63,6 +63,8 @@ pub async fn list_people(db: &Db, after: (i64, i64), limit: i64) -> Result<Vec<L
 /// A subscription as a preview of its next digest needs it.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct Reading {
+    /// Uid of the subscription.
+    pub uid: String,
     /// `pending`, `active`, `paused` or `left`.
     pub state: String,
     /// Row of the selection.
@@ -73,6 +75,12 @@ pub struct Reading {
     pub read_to: i64,
     /// Text part only.
     pub text_only: bool,
+    /// Since when mail comes.
+    pub confirmed_at: Option<Timestamp>,
+    /// The first local date with mail after a pause.
+    pub paused_until: Option<String>,
+    /// The local date of the last digest; empty if there was none.
+    pub last_date: String,
 }
 
 /// The subscription to a newsletter of the person with that address (by its key).
@@ -82,7 +90,8 @@ pub async fn find_reading(
     address_key: &str,
 ) -> Result<Option<Reading>> {
     on_db!(db, c => sqlx::query_as(
-        "SELECT s.state, s.selection_id, s.slot_id, s.read_to, s.text_only FROM subscription s \
+        "SELECT s.uid, s.state, s.selection_id, s.slot_id, s.read_to, s.text_only, s.confirmed_at, \
+         s.paused_until, s.last_date FROM subscription s \
          JOIN subscriber p ON p.id = s.subscriber_id WHERE p.address_key = $1 AND s.newsletter_id = $2")
         .bind(address_key).bind(newsletter_id).fetch_optional(c).await)
 }

@@ -6,6 +6,7 @@ mod bulk;
 mod consent;
 mod listing;
 mod newsletter;
+mod profile;
 mod prune;
 mod run;
 mod slot;
@@ -23,6 +24,7 @@ pub(super) use subscriber::*;
 pub(super) use subscription::*;
 
 pub use newsletter::{get_newsletter, list_newsletters};
+pub use profile::{Profile, Subscribed, find_profile, list_consents, list_subscribed};
 pub use run::{
     Group, Member, advance, is_anyone_due, list_groups, list_lagging, list_selections, lock_chunk,
 };

@@ -1,11 +1,13 @@
 //! `jarshy digest plan`: plans what is due, or says what would be planned.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::print;
 use crate::audience::{self, store::list_slots};
+use crate::base::language::Language;
 use crate::base::time::Zone;
-use crate::cli::report::morning;
+use crate::cli::report::{counted, morning};
 use crate::digest::{self, RunReport};
 use crate::theme::Theme;
 use crate::work::Core;
@@ -50,8 +52,15 @@ pub(super) async fn run(core: &Core, theme: &Theme, args: &Plan) -> anyhow::Resu
             let order = &core.config.newsroom.languages;
             lines += &morning(report.due_at, &zone, report, report.digests, order);
             lines.push('\n');
+            if args.dry_run {
+                lines += &each_issue(report);
+            }
         }
-        let (held, _) = digest::list_held(core).await?;
+        let (mut held, _) = digest::list_held(core).await?;
+        if args.dry_run {
+            // They stand among the reports.
+            held.clear();
+        }
         for run in &held {
             lines.push_str(&crate::cli::report::held(run));
             lines.push('\n');
@@ -68,6 +77,33 @@ pub(super) async fn run(core: &Core, theme: &Theme, args: &Plan) -> anyhow::Resu
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A line for each issue of a run that was only looked at: readers, languages, stories, subject.
+fn each_issue(report: &RunReport) -> String {
+    let mut lines = String::new();
+    if report.state == "held" {
+        lines.push_str("          held: nothing of it is planned before `jarshy digest release`\n");
+    }
+    for issue in &report.issues {
+        let languages: Vec<&str> = issue.languages.iter().map(Language::as_str).collect();
+        let _ = writeln!(
+            lines,
+            "          {} · {} · {} · «{}»",
+            counted(issue.people, "reader", "readers"),
+            languages.join("→"),
+            counted(issue.stories, "story", "stories"),
+            issue.subject
+        );
+    }
+    if report.empty > 0 {
+        let _ = writeln!(
+            lines,
+            "          {} nothing new and no mail",
+            counted(report.empty, "reader has", "readers have")
+        );
+    }
+    lines
 }
 
 /// When to come back.
@@ -99,6 +135,7 @@ fn json(report: &RunReport) -> serde_json::Value {
                 "languages": issue.languages,
                 "people": issue.people,
                 "subject": issue.subject,
+                "stories": issue.stories,
             })
         })
         .collect();

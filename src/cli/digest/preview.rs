@@ -20,7 +20,10 @@ const ANYBODY: &str = "reader@example.org";
 /// Options of `jarshy digest preview`.
 #[derive(clap::Args)]
 pub(super) struct Preview {
-    /// A subscriber's address: their wishes, and only what they have not had yet.
+    /// A subscriber's address: their wishes, and only what they have not had yet. Somebody with the wishes below if left out.
+    #[arg(value_name = "ADDRESS", value_parser = EmailAddress::parse, conflicts_with_all = ["languages", "sections", "tags", "subscriber"])]
+    address: Option<EmailAddress>,
+    /// The same as ADDRESS.
     #[arg(long, value_name = "ADDRESS", value_parser = EmailAddress::parse, conflicts_with_all = ["languages", "sections", "tags"])]
     subscriber: Option<EmailAddress>,
     /// The newsletter's slug; the first one of the settings if left out.
@@ -43,31 +46,37 @@ pub(super) struct Preview {
 /// Shows the digest, or writes it into a folder.
 pub(super) async fn run(core: &Core, theme: &Theme, args: Preview) -> anyhow::Result<ExitCode> {
     let newsletter = audience::find_offered(core, args.newsletter.as_deref()).await?;
-    let (reader, address, is_text_only) = if let Some(address) = args.subscriber {
-        let found = audience::store::find_reading(&core.db, newsletter.id, &address.key()).await?;
-        let reading = found
-            .filter(|reading| matches!(reading.state.as_str(), "active" | "paused"))
+    let subscriber = args.address.or(args.subscriber);
+    let (reader, address, is_text_only) = if let Some(address) = subscriber {
+        let reading = audience::store::find_reading(&core.db, newsletter.id, &address.key())
+            .await?
             .with_context(|| {
                 format!(
-                    "that address gets no mail of the newsletter {:?}; see `jarshy subscriber list`",
+                    "that address gets no mail of the newsletter {:?}: nobody has subscribed with it; see `jarshy subscriber list`",
                     newsletter.slug
                 )
             })?;
-        let reader = Reader::Subscription {
-            selection_id: reading.selection_id,
-            slot_id: reading.slot_id,
-            read_to: reading.read_to,
-        };
-        (reader, address, reading.text_only)
+        match reading.state.as_str() {
+            "pending" => anyhow::bail!(
+                "that address is not confirmed yet, so it gets no mail; see `jarshy explain`"
+            ),
+            "left" => {
+                anyhow::bail!("that person has left, so they get no mail; see `jarshy explain`")
+            }
+            _ => {}
+        }
+        let is_text_only = reading.text_only;
+        (Reader::from(reading), address, is_text_only)
     } else {
         let choice = wished(core, &args.languages, &args.sections, &args.tags)?;
         let address = EmailAddress::parse(ANYBODY).map_err(anyhow::Error::msg)?;
         (Reader::Anybody(choice), address, false)
     };
-    let Some(letter) = digest::preview(core, theme, &newsletter, &reader).await? else {
+    let Some(seen) = digest::preview(core, theme, &newsletter, &reader).await? else {
         println!("nothing new: nobody is mailed");
         return Ok(ExitCode::SUCCESS);
     };
+    let letter = seen.letter;
     let shown = delivery::preview(core, &letter, &address, is_text_only)
         .map_err(|problem| anyhow::anyhow!("the digest cannot be written: {problem}"))?;
     if let Some(folder) = args.out {

@@ -364,7 +364,7 @@ pub async fn store_outcome(
                     reply.code,
                     reply.enhanced.as_deref().unwrap_or("-")
                 );
-                insert_refusal(tx, key.id, *class, &detail, now).await?;
+                insert_event(tx, key.id, ("refused", *class), reply, now).await?;
                 if *class == Class::Hard
                     && (reply.enhanced.is_some()
                         || (*is_at_recipient
@@ -393,12 +393,16 @@ pub async fn store_outcome(
         } => {
             let code = (reply.code > 0).then_some(i64::from(reply.code));
             // A definite answer takes the intent back, unless an earlier dot is still unsettled.
-            on_tx!(tx, c => sqlx::query(
+            let touched = on_tx!(tx, c => sqlx::query(
                 "UPDATE delivery SET state = 'queued', class = $4, code = $5, enhanced = $6, reply = $7, due_at = $8, \
                  refusals = $9, intent_at = CASE WHEN uncertain_count > 0 THEN intent_at END \
                  WHERE id = $1 AND worker_id = $2 AND attempts = $3 AND state IN ('leased', 'committing', 'uncertain')")
                 .bind(key.id).bind(key.worker_id).bind(key.attempts).bind(class.as_str()).bind(code).bind(&reply.enhanced)
-                .bind(&reply.text).bind(*due_at).bind(*refusals).execute(c).await.map(|done| done.rows_affected()))
+                .bind(&reply.text).bind(*due_at).bind(*refusals).execute(c).await.map(|done| done.rows_affected()))?;
+            if touched == 1 {
+                insert_event(tx, key.id, ("delayed", *class), reply, now).await?;
+            }
+            Ok(touched)
         }
         Outcome::Release => {
             on_tx!(tx, c => sqlx::query(
@@ -419,16 +423,25 @@ pub async fn store_outcome(
     }
 }
 
-async fn insert_refusal(
+/// Days for which the relay's words are kept beside their codes: they may name the address.
+const WORDS_DAYS: i64 = 30;
+
+/// Notes a try that did not end well: the row itself remembers the last one alone.
+async fn insert_event(
     tx: &mut Tx,
     delivery_id: i64,
-    class: Class,
-    detail: &str,
+    (kind, class): (&str, Class),
+    reply: &Reply,
     now: Timestamp,
 ) -> Result<()> {
+    let detail = match reply.code {
+        0 => "-".to_owned(),
+        code => format!("{code} {}", reply.enhanced.as_deref().unwrap_or("-")),
+    };
     on_tx!(tx, c => sqlx::query(
-        "INSERT INTO mail_event (delivery_id, kind, class, detail, at) VALUES ($1, 'refused', $2, $3, $4)")
-        .bind(delivery_id).bind(class.as_str()).bind(detail).bind(now).execute(c).await.map(|_| ()))
+        "INSERT INTO mail_event (delivery_id, kind, class, detail, at, raw, raw_until) VALUES ($1, $2, $3, $4, $5, $6, $7)")
+        .bind(delivery_id).bind(kind).bind(class.as_str()).bind(detail).bind(now).bind(&reply.text)
+        .bind(now.plus_secs(WORDS_DAYS * 86_400)).execute(c).await.map(|_| ()))
 }
 
 /// Whether the person was refused without an enhanced code on an earlier day: once may be a slip of the relay.

@@ -1,7 +1,8 @@
 //! The journal's only SQL: letters and planning (`letter`), the life of a row (`journal`), letters that are replaced or
-//! withdrawn (`supersede`), letters that the operator holds or stops (`stop`), addresses that must not be mailed (`suppression`), sums and what was asked about them (`sums`), and
+//! withdrawn (`supersede`), letters that the operator holds or stops (`stop`), one person's mail (`history`), addresses that must not be mailed (`suppression`), sums and what was asked about them (`sums`), and
 //! the nightly chores (`prune`).
 
+mod history;
 mod journal;
 mod letter;
 mod prune;
@@ -11,6 +12,7 @@ mod supersede;
 mod suppression;
 
 pub use super::letter::insert_letter;
+pub use history::{Delivered, Event, Suppressed, list_delivered, list_events, list_suppressions};
 pub(super) use journal::{
     Agenda, Claimed, Intent, Key, Outcome, ask_intent, claim, expire, find_letter, get_agenda,
     reap, resolve_uncertain, store_outcome,

@@ -62,6 +62,13 @@ pub async fn delete_hold(tx: &mut Tx, newsletter_id: i64, date: Date) -> Result<
         .bind(newsletter_id).bind(date.to_string()).execute(c).await.map(|done| done.rows_affected() == 1))
 }
 
+/// Whether a date of a newsletter is held.
+pub async fn is_date_held(db: &Db, newsletter_id: i64, date: Date) -> Result<bool> {
+    on_db!(db, c => sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM hold WHERE newsletter_id = $1 AND local_date = $2)")
+        .bind(newsletter_id).bind(date.to_string()).fetch_one(c).await)
+}
+
 /// A run that is open and held.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct HeldRun {

@@ -3,6 +3,7 @@
 
 pub mod callback;
 pub mod desk;
+pub mod dump;
 pub mod smtp;
 
 pub mod browser;

@@ -1,0 +1,136 @@
+//! A plan that is taken back: what the scheduler would do at the clock's instant.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::foresight::Foresight;
+use super::gather::{Content, Divided, Frame, Gathered};
+use super::open::decide_in;
+use super::plan::{Tally, rule_date};
+use super::preview::compile_only;
+use super::store::{self, OpenRun};
+use super::{DigestError, RunReport};
+use crate::audience::resume_paused_in;
+use crate::audience::store::{
+    advance, get_newsletter, get_slot, list_due_slots, lock_chunk, lock_slot, update_slot_next,
+};
+use crate::db::Tx;
+use crate::theme::Theme;
+use crate::work::Core;
+
+/// What the scheduler's tick would plan now: texts whose hour has come count as released and pauses that are over have ended. All of it
+/// happens in one transaction that is taken back; a run that is held is told as `held`.
+pub async fn plan_dry(core: &Core, theme: &Theme) -> Result<Vec<RunReport>, DigestError> {
+    let now = core.clock.now();
+    let foreseen = Foresight::new(core).await?;
+    let held: BTreeSet<i64> = store::list_held_runs(&core.db)
+        .await?
+        .into_iter()
+        .map(|run| run.id)
+        .collect();
+    let mut runs: Vec<(OpenRun, bool)> = store::list_open_runs(&core.db, now, true)
+        .await?
+        .into_iter()
+        .map(|run| {
+            let is_held = held.contains(&run.id);
+            (run, is_held)
+        })
+        .collect();
+    let mut tx = core.db.begin().await?;
+    resume_paused_in(core, &mut tx).await?;
+    for slot_id in list_due_slots(&core.db, now).await? {
+        let Some(slot) = lock_slot(&mut tx, slot_id).await? else {
+            continue;
+        };
+        let newsletter = get_newsletter(&core.db, slot.newsletter_id).await?;
+        let (decision, head) = decide_in(
+            &mut tx,
+            &slot,
+            newsletter.late_until_hours,
+            now,
+            foreseen.count(),
+        )
+        .await?;
+        for opening in decision.openings.iter().filter(|o| !o.is_missed) {
+            let run = OpenRun {
+                id: 0,
+                slot_id,
+                due_at: opening.due_at,
+                local_date: opening.local_date,
+                to_no: head,
+                expires_at: opening.expires_at,
+                opened_at: now,
+            };
+            let is_held = store::is_date_held(&core.db, newsletter.id, opening.local_date).await?;
+            runs.push((run, is_held));
+        }
+        update_slot_next(&mut tx, slot_id, decision.next_date, decision.next_due_at).await?;
+    }
+    let mut reports = Vec::new();
+    for (run, is_held) in &runs {
+        let mut report = plan_one_dry(core, theme, &mut tx, run, &foreseen).await?;
+        if *is_held {
+            "held".clone_into(&mut report.state);
+        }
+        reports.push(report);
+    }
+    tx.rollback().await?;
+    Ok(reports)
+}
+
+async fn plan_one_dry(
+    core: &Core,
+    theme: &Theme,
+    tx: &mut Tx,
+    run: &OpenRun,
+    foreseen: &Foresight,
+) -> Result<RunReport, DigestError> {
+    let slot = get_slot(&core.db, run.slot_id).await?;
+    let newsletter = get_newsletter(&core.db, slot.newsletter_id).await?;
+    let frame = Frame::new(
+        core,
+        &newsletter,
+        &slot,
+        run.local_date,
+        run.to_no,
+        run.opened_at,
+    )
+    .await?;
+    let mut gathered = Gathered::new(core, newsletter, frame).await?;
+    gathered.foresee(foreseen.clone());
+    let (mut tally, date) = (Tally::default(), rule_date(run, &slot));
+    let (mut mailed_count, mut empty_count) = (0, 0);
+    let mut subjects: BTreeMap<Content, String> = BTreeMap::new();
+    loop {
+        let members = lock_chunk(tx, slot.id, run.to_no, &date, 5_000).await?;
+        if members.is_empty() {
+            break;
+        }
+        let ids: Vec<i64> = members.iter().map(|member| member.id).collect();
+        let Divided { mailed, empty } = gathered.divide(core, tx, members).await?;
+        empty_count += empty.len() as i64;
+        for (content, people) in mailed {
+            if !subjects.contains_key(&content) {
+                let compiled =
+                    compile_only(core, theme, &gathered, &content, run.local_date, run.due_at)
+                        .await;
+                let subject = match compiled {
+                    Ok(compiled) => compiled.map_or_else(String::new, |c| c.letter.subject),
+                    // The real plan sets it aside with an alarm, and its people keep their place.
+                    Err(error) => format!("✗ would be set aside: {error}"),
+                };
+                subjects.insert(content.clone(), subject);
+            }
+            if !subjects[&content].starts_with('✗') {
+                mailed_count += people.len() as i64;
+            }
+            for member in people {
+                let languages = gathered
+                    .selection(member.selection_id)
+                    .map_or(&[][..], |selection| &selection.languages);
+                tally.add(languages, &subjects[&content], &content);
+            }
+        }
+        advance(tx, &ids, run.to_no, None).await?;
+    }
+    Ok(tally.report(run, &slot, "open", (mailed_count, empty_count)))
+}
