@@ -24,7 +24,7 @@ use crate::audience::{Newsletter, Selection};
 use crate::base::address::EmailAddress;
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
-use crate::delivery::store::{Delivered, Suppressed, list_delivered, list_suppressions};
+use crate::delivery::store::{Delivered, Suppression, list_delivered, list_suppressions};
 use crate::newsroom::Section;
 use crate::newsroom::store::list_sections;
 use crate::work::Core;
@@ -130,7 +130,7 @@ pub async fn explain(
     })
 }
 
-fn of_suppressions(suppressions: &[Suppressed]) -> Vec<Reason> {
+fn of_suppressions(suppressions: &[Suppression]) -> Vec<Reason> {
     suppressions
         .iter()
         .filter(|s| s.lifted_at.is_none())

@@ -1,4 +1,4 @@
-//! What the journal knows of one person: letters, attempts, and why an address must not be mailed.
+//! What the journal knows of one person: letters and attempts.
 
 use crate::base::time::Timestamp;
 use crate::db::{Db, Result};
@@ -82,23 +82,4 @@ pub struct Event {
 pub async fn list_events(db: &Db, delivery_id: i64) -> Result<Vec<Event>> {
     on_db!(db, c => sqlx::query_as("SELECT kind, class, detail, raw, at FROM mail_event WHERE delivery_id = $1 ORDER BY id")
         .bind(delivery_id).fetch_all(c).await)
-}
-
-/// Why an address must not be mailed, or must not have been.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub struct Suppressed {
-    /// `hard`, `complaint`, `manual` or `erased`.
-    pub reason: String,
-    /// What it rests on; names no address.
-    pub evidence: Option<String>,
-    /// Since when.
-    pub at: Timestamp,
-    /// Until when; none while it holds.
-    pub lifted_at: Option<Timestamp>,
-}
-
-/// The suppressions of an address, oldest first.
-pub async fn list_suppressions(db: &Db, address_hash: &str) -> Result<Vec<Suppressed>> {
-    on_db!(db, c => sqlx::query_as("SELECT reason, evidence, at, lifted_at FROM suppression WHERE address_hash = $1 ORDER BY id")
-        .bind(address_hash).fetch_all(c).await)
 }

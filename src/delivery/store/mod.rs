@@ -12,7 +12,7 @@ mod supersede;
 mod suppression;
 
 pub use super::letter::insert_letter;
-pub use history::{Delivered, Event, Suppressed, list_delivered, list_events, list_suppressions};
+pub use history::{Delivered, Event, list_delivered, list_events};
 pub(super) use journal::{
     Agenda, Claimed, Intent, Key, Outcome, ask_intent, claim, expire, find_letter, get_agenda,
     reap, resolve_uncertain, store_outcome,

@@ -93,6 +93,8 @@ pub async fn list_reasons(db: &Db, hashes: &[&str]) -> Result<Vec<(String, Strin
 pub struct Suppression {
     /// `hard`, `complaint`, `manual` or `erased`.
     pub reason: String,
+    /// What it rests on; names no address.
+    pub evidence: Option<String>,
     /// Since when.
     pub at: Timestamp,
     /// Until when.
@@ -101,6 +103,6 @@ pub struct Suppression {
 
 /// All there ever were of an address, oldest first.
 pub async fn list_suppressions(db: &Db, address_hash: &str) -> Result<Vec<Suppression>> {
-    on_db!(db, c => sqlx::query_as("SELECT reason, at, lifted_at FROM suppression WHERE address_hash = $1 ORDER BY id")
+    on_db!(db, c => sqlx::query_as("SELECT reason, evidence, at, lifted_at FROM suppression WHERE address_hash = $1 ORDER BY id")
         .bind(address_hash).fetch_all(c).await)
 }
