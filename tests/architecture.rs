@@ -131,6 +131,9 @@ const TABLES: &[(&str, u8, &[&str])] = &[
         &[
             "shelf",
             "shelf_past",
+            "archive",
+            "archive_page",
+            "archive_file",
             "websub_subscription",
             "websub_request",
         ],

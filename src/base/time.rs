@@ -43,6 +43,12 @@ impl Timestamp {
         Self(self.as_secs() * 1000)
     }
 
+    /// The full hour that has begun.
+    #[must_use]
+    pub const fn floor_to_hours(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(3_600_000))
+    }
+
     /// Later by that many seconds (earlier if negative).
     #[must_use]
     pub const fn plus_secs(self, secs: i64) -> Self {

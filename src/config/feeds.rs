@@ -6,12 +6,14 @@ use super::load::Finding;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Feeds {
-    /// Items in a feed.
+    /// Articles that the head of a feed shows; half as many go into each closed page of its archive.
     pub items: i64,
     /// Minutes for which a reader may keep a feed without asking; also `ttl`.
     pub max_age_minutes: i64,
     /// Days for which the feed of a section that was taken out of the settings still says that it is over; then it is gone (410).
     pub closed_days: i64,
+    /// Days for which a feed names what was withdrawn, so that readers let it go (RFC 6721).
+    pub tombstone_days: i64,
     /// Bytes of finished feeds kept in memory.
     pub memory_bytes: u64,
     /// Feeds of readers' choices and searches that are kept; those that nobody asked for longest go first.
@@ -30,6 +32,7 @@ impl Default for Feeds {
             items: 50,
             max_age_minutes: 5,
             closed_days: 90,
+            tombstone_days: 30,
             memory_bytes: 128 * 1024 * 1024,
             dynamic_max: 10_000,
             unconditional_per_hour: 240,
@@ -52,6 +55,13 @@ impl Feeds {
                 "feeds.closed_days",
                 "is not between 0 and 3650",
                 "Write 90",
+            ));
+        }
+        if !(0..=3650).contains(&self.tombstone_days) {
+            return Err(Finding::new(
+                "feeds.tombstone_days",
+                "is not between 0 and 3650",
+                "Write 30",
             ));
         }
         // NetNewsWire keeps a feed for five hours at most.

@@ -82,8 +82,14 @@ async fn change(
             } else {
                 LogKind::Changed
             };
-            let subject = Subject::Article(after.id);
-            store::append_log(&mut tx, &[NewEntry { subject, kind }], now).await?;
+            let entry = NewEntry {
+                subject: Subject::Article(after.id),
+                kind,
+                left_at: before
+                    .feed_at()
+                    .filter(|_| kind == LogKind::Updated || after.section_id != before.section_id),
+            };
+            store::append_log(&mut tx, &[entry], now).await?;
         }
         tx.commit().await?;
         Ok(is_public)

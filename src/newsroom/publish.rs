@@ -85,7 +85,7 @@ pub async fn publish(core: &Core, draft: Draft) -> Result<Published, NewsroomErr
                 LogKind::Released
             };
             let subject = Subject::Article(article_id);
-            let no = store::append_log(&mut tx, &[NewEntry { subject, kind }], now).await?;
+            let no = store::append_log(&mut tx, &[NewEntry::new(subject, kind)], now).await?;
             release_no = (!draft.as_archive).then_some(no);
         }
         tx.commit().await?;

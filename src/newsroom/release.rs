@@ -117,8 +117,5 @@ fn is_of_the_article(error: &NewsroomError) -> bool {
 }
 
 const fn entry(id: i64) -> NewEntry {
-    NewEntry {
-        subject: Subject::Article(id),
-        kind: LogKind::Released,
-    }
+    NewEntry::new(Subject::Article(id), LogKind::Released)
 }

@@ -33,10 +33,7 @@ pub async fn sync_sections(core: &Core) -> Result<(), NewsroomError> {
             store::update_section(&mut tx, *id, position, &wanted.names).await?;
             is_touched = true;
             if !same_names || closed_at.is_some() {
-                entries.push(NewEntry {
-                    subject: Subject::Section(*id),
-                    kind: LogKind::Changed,
-                });
+                entries.push(NewEntry::new(Subject::Section(*id), LogKind::Changed));
             }
         }
         for (id, slug, .., closed_at) in &rows {
@@ -44,10 +41,7 @@ pub async fn sync_sections(core: &Core) -> Result<(), NewsroomError> {
             if closed_at.is_none() && !is_wanted {
                 store::close_section(&mut tx, *id, now).await?;
                 is_touched = true;
-                entries.push(NewEntry {
-                    subject: Subject::Section(*id),
-                    kind: LogKind::Changed,
-                });
+                entries.push(NewEntry::new(Subject::Section(*id), LogKind::Changed));
             }
         }
         if !is_touched {

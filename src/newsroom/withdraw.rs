@@ -33,6 +33,7 @@ pub async fn withdraw(core: &Core, uid: &str, reason: Option<&str>) -> Result<()
             let entry = NewEntry {
                 subject: Subject::Article(article.id),
                 kind: LogKind::Withdrawn,
+                left_at: article.feed_at(),
             };
             store::append_log(&mut tx, &[entry], now).await?;
         }

@@ -11,7 +11,7 @@ use atom_syndication::{
     WriteConfig,
 };
 
-use super::document::{Alternate, Document, GENERATOR, GENERATOR_VERSION, Item};
+use super::document::{Alternate, Document, GENERATOR, GENERATOR_VERSION, Item, Tombstone};
 use super::feed::Format;
 use super::rss::{DECLARATION, Foreign, NAMESPACES, STYLESHEET, feed_elements, media_content};
 use crate::base::time::{Timestamp, Zone};
@@ -20,6 +20,9 @@ const CONFIG: WriteConfig = WriteConfig {
     write_document_declaration: false,
     indent_size: None,
 };
+
+/// The prefix of RFC 6721, declared where it is used.
+const TOMBSTONES: [(&str, &str); 1] = [("at", "http://purl.org/atompub/tombstones/1.0")];
 
 /// How the crate begins an entry.
 const ENTRY: &[u8] = b"<entry xmlns=\"http://www.w3.org/2005/Atom\">";
@@ -60,6 +63,13 @@ pub fn write(document: &Document) -> Result<Vec<u8>, AtomError> {
         ..Link::default()
     }));
     links.extend(document.alternates.iter().map(alternate));
+    let media_type = Format::Atom.media_type();
+    links.extend(
+        document
+            .archive_links(Format::Atom)
+            .iter()
+            .map(|(rel, href)| link(rel, media_type, None, href)),
+    );
     let mut extensions = ExtensionMap::new();
     for made in feed_elements(document) {
         extensions
@@ -89,6 +99,11 @@ pub fn write(document: &Document) -> Result<Vec<u8>, AtomError> {
         namespaces: NAMESPACES
             .iter()
             .filter(|(prefix, _)| *prefix != "atom")
+            .chain(
+                TOMBSTONES
+                    .iter()
+                    .filter(|_| !document.tombstones.is_empty()),
+            )
             .map(|(prefix, uri)| ((*prefix).to_owned(), (*uri).to_owned()))
             .collect(),
         ..Feed::default()
@@ -97,6 +112,9 @@ pub fn write(document: &Document) -> Result<Vec<u8>, AtomError> {
     let head = head.strip_suffix(b"</feed>").ok_or(AtomError::Shape)?;
     let mut out = [DECLARATION, STYLESHEET].concat().into_bytes();
     out.extend_from_slice(head);
+    for tombstone in &document.tombstones {
+        write_tombstone(&mut out, tombstone, &document.zone);
+    }
     for item in &document.items {
         let bytes = entry(document, item)?.write_with_config(Vec::new(), CONFIG)?;
         let rest = bytes.strip_prefix(ENTRY).ok_or(AtomError::Shape)?;
@@ -105,6 +123,23 @@ pub fn write(document: &Document) -> Result<Vec<u8>, AtomError> {
     }
     out.extend_from_slice(b"</feed>");
     Ok(out)
+}
+
+/// Writes `at:deleted-entry` (RFC 6721 section 3). The crate writes extensions in the order of their names; these stand last
+/// before the entries, and each has a language of its own.
+fn write_tombstone(out: &mut Vec<u8>, tombstone: &Tombstone, zone: &Zone) {
+    let escape = |text: &str| quick_xml::escape::escape(text).into_owned();
+    let reference = escape(tombstone.id.as_str());
+    let when = tombstone.at.rfc3339(zone);
+    let made = match &tombstone.reason {
+        None => format!("<at:deleted-entry ref=\"{reference}\" when=\"{when}\"/>"),
+        Some(reason) => format!(
+            "<at:deleted-entry ref=\"{reference}\" when=\"{when}\"><at:comment xml:lang=\"{}\">{}</at:comment></at:deleted-entry>",
+            tombstone.language,
+            escape(reason.as_str())
+        ),
+    };
+    out.extend_from_slice(made.as_bytes());
 }
 
 /// Writes an item as a document of its own, which names itself (`own`) and its author: there is no feed around it to do so.

@@ -2,8 +2,8 @@
 //! items that are new or changed since the one that the reader has.
 //!
 //! A reader lays a delta over its copy like this, and has the present feed byte for byte: head and end are the delta's; an item of
-//! the delta takes the place of the one with its id or is put in; items stand in the feed's order; what is more than a feed holds
-//! falls off the end. [`changed`] says which items that takes, and gives up where the rule would not lead to the present feed:
+//! the delta takes the place of the one with its id or is put in; items stand in the feed's order; what is more than the feed holds
+//! now falls off the end. [`changed`] says which items that takes, and gives up where the rule would not lead to the present feed:
 //! nothing in it can take an item away.
 //!
 //! For this a former document is remembered by its **marks** alone: of each item a hash of its id and one of its bytes.
@@ -78,20 +78,36 @@ impl Items {
     }
 }
 
+/// How items come to fall off the end of a feed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// It holds so many at most, and nothing stands behind it.
+    Most(usize),
+    /// So many went into closed pages of its archive between the two documents.
+    Closed(usize),
+}
+
 /// Which items a reader needs who has the old document, by their place in the new one. `None` where the whole must be sent: an item
-/// was taken away, or nothing would be saved. A feed holds `most` items.
-pub fn changed(old: &[Mark], new: &[Mark], most: usize) -> Option<Vec<usize>> {
+/// was taken away, or nothing would be saved.
+pub fn changed(old: &[Mark], new: &[Mark], end: End) -> Option<Vec<usize>> {
     let before: HashMap<u64, (usize, u64)> = old
         .iter()
         .enumerate()
         .map(|(place, mark)| (mark.id, (place, mark.bytes)))
         .collect();
     let after: HashMap<u64, u64> = new.iter().map(|mark| (mark.id, mark.bytes)).collect();
-    let first_missing = old.iter().position(|mark| !after.contains_key(&mark.id));
-    if let Some(first_missing) = first_missing {
-        // It fell off the end if the feed is full and even the last item of now stood above it then; items rise, but never sink.
+    let missing: Vec<usize> = (0..old.len())
+        .filter(|place| !after.contains_key(&old[*place].id))
+        .collect();
+    if let Some(first_missing) = missing.first() {
+        // They fell off the end if as many did as should have, and even the last item of now stood above them then; items rise,
+        // but never sink.
         let last = before.get(&new.last()?.id)?.0;
-        if new.len() != most || last >= first_missing {
+        let is_full = match end {
+            End::Most(most) => new.len() == most,
+            End::Closed(count) => missing.len() == count,
+        };
+        if !is_full || last >= *first_missing {
             return None;
         }
     }
@@ -108,24 +124,41 @@ pub fn changed(old: &[Mark], new: &[Mark], most: usize) -> Option<Vec<usize>> {
     (changed.len() < new.len()).then_some(changed)
 }
 
-/// Marks as they are kept in the database.
-pub fn write_marks(marks: &[Mark]) -> Vec<u8> {
-    marks
-        .iter()
-        .flat_map(|mark| [mark.id.to_be_bytes(), mark.bytes.to_be_bytes()])
-        .flatten()
-        .collect()
+/// What is remembered of a document.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Former {
+    /// The last closed page of the feed's archive then.
+    pub page: i64,
+    /// Its items in order.
+    pub marks: Vec<Mark>,
 }
 
-/// And back.
-pub fn read_marks(kept: &[u8]) -> Vec<Mark> {
-    let number = |bytes: &[u8]| bytes.iter().fold(0, |sum, b| sum << 8 | u64::from(*b));
-    kept.chunks_exact(MARK_BYTES)
-        .map(|mark| Mark {
-            id: number(&mark[..8]),
-            bytes: number(&mark[8..]),
+impl Former {
+    /// As it is kept in the database.
+    pub fn write(&self) -> Vec<u8> {
+        let marks = self
+            .marks
+            .iter()
+            .flat_map(|mark| [mark.id.to_be_bytes(), mark.bytes.to_be_bytes()])
+            .flatten();
+        self.page.to_be_bytes().into_iter().chain(marks).collect()
+    }
+
+    /// And back; `None` if that is not what was kept.
+    pub fn read(kept: &[u8]) -> Option<Self> {
+        let number = |bytes: &[u8]| bytes.iter().fold(0, |sum, b| sum << 8 | u64::from(*b));
+        let (page, marks) = kept.split_first_chunk()?;
+        Some(Self {
+            page: i64::from_be_bytes(*page),
+            marks: marks
+                .chunks_exact(MARK_BYTES)
+                .map(|mark| Mark {
+                    id: number(&mark[..8]),
+                    bytes: number(&mark[8..]),
+                })
+                .collect(),
         })
-        .collect()
+    }
 }
 
 fn hash(bytes: &[u8]) -> u64 {
@@ -259,32 +292,58 @@ mod tests {
     #[test]
     fn only_what_is_new_or_changed_is_sent_and_nothing_is_taken_away() {
         let old = marks(&[(4, 0), (3, 0), (2, 0), (1, 0)]);
-        for (new, most, expected) in [
-            (&[(5, 0), (4, 0), (3, 0), (2, 0)][..], 4, Some(vec![0])),
-            (&[(5, 0), (4, 0), (3, 0), (2, 0), (1, 0)], 9, Some(vec![0])),
-            (&[(4, 0), (3, 1), (2, 0), (1, 0)], 4, Some(vec![1])),
-            (&[(1, 1), (4, 0), (3, 0), (2, 0)], 4, Some(vec![0])),
-            (&[(4, 0), (3, 0), (2, 0), (1, 0)], 4, Some(vec![])),
+        for (new, end, expected) in [
+            // With an archive: two went into a page, and two that were withdrawn did not.
+            (&[(5, 0), (4, 0), (3, 0)][..], End::Closed(2), Some(vec![0])),
+            (&[(5, 0), (4, 0), (3, 0)], End::Closed(0), None),
+            (&[(5, 0), (4, 0), (2, 0)], End::Closed(2), None),
+            (&[(1, 1), (5, 0), (4, 0)], End::Closed(2), Some(vec![0, 1])),
+            (&[(9, 0), (8, 0)], End::Closed(4), None),
+            (
+                &[(5, 0), (4, 0), (3, 0), (2, 0)],
+                End::Most(4),
+                Some(vec![0]),
+            ),
+            (
+                &[(5, 0), (4, 0), (3, 0), (2, 0), (1, 0)],
+                End::Most(9),
+                Some(vec![0]),
+            ),
+            (
+                &[(4, 0), (3, 1), (2, 0), (1, 0)],
+                End::Most(4),
+                Some(vec![1]),
+            ),
+            (
+                &[(1, 1), (4, 0), (3, 0), (2, 0)],
+                End::Most(4),
+                Some(vec![0]),
+            ),
+            (
+                &[(4, 0), (3, 0), (2, 0), (1, 0)],
+                End::Most(4),
+                Some(vec![]),
+            ),
             // Withdrawn: in the middle, the last of a feed that is not full, and with an older one that came back.
-            (&[(4, 0), (3, 0), (1, 0)], 4, None),
-            (&[(4, 0), (3, 0), (2, 0)], 9, None),
-            (&[(4, 0), (3, 0), (2, 0), (0, 0)], 4, None),
-            (&[(4, 0), (2, 0), (1, 0), (0, 0)], 4, None),
-            (&[(5, 0), (4, 0), (3, 0), (1, 0)], 4, None),
+            (&[(4, 0), (3, 0), (1, 0)], End::Most(4), None),
+            (&[(4, 0), (3, 0), (2, 0)], End::Most(9), None),
+            (&[(4, 0), (3, 0), (2, 0), (0, 0)], End::Most(4), None),
+            (&[(4, 0), (2, 0), (1, 0), (0, 0)], End::Most(4), None),
+            (&[(5, 0), (4, 0), (3, 0), (1, 0)], End::Most(4), None),
             // Nothing is left of the old one.
-            (&[(9, 0), (8, 0), (7, 0), (6, 0)], 4, None),
-            (&[], 4, None),
+            (&[(9, 0), (8, 0), (7, 0), (6, 0)], End::Most(4), None),
+            (&[], End::Most(4), None),
         ] {
-            assert_eq!(changed(&old, &marks(new), most), expected, "{new:?}");
+            assert_eq!(changed(&old, &marks(new), end), expected, "{new:?}");
         }
-        assert_eq!(changed(&[], &marks(&[(1, 0)]), 4), None);
+        assert_eq!(changed(&[], &marks(&[(1, 0)]), End::Most(4)), None);
     }
 
     proptest! {
         #[test]
-        fn marks_are_kept(items in prop::collection::vec(any::<(u64, u64)>(), 0..60)) {
-            let marks = marks(&items);
-            prop_assert_eq!(read_marks(&write_marks(&marks)), marks);
+        fn marks_are_kept(page: i64, items in prop::collection::vec(any::<(u64, u64)>(), 0..60)) {
+            let former = Former { page, marks: marks(&items) };
+            prop_assert_eq!(Former::read(&former.write()), Some(former));
         }
     }
 }

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 
 use super::absolute::{Place, absolutise, escape_html, uri};
-use super::feed::{Format, Scope};
+use super::archive::{Place as ArchivePlace, page_path};
+use super::feed::{FeedKey, Format, Scope};
 use super::websub::hubs;
 use crate::base::language::Language;
 use crate::base::text::XmlText;
 use crate::base::time::{Timestamp, Zone};
 use crate::config::Config;
+use crate::newsroom::store::Withdrawn;
 use crate::newsroom::{Article, LeadImage, Section, Tag, Translation};
 use crate::theme::icons;
 
@@ -16,6 +18,8 @@ use crate::theme::icons;
 pub struct Material {
     /// The log's head at that moment.
     pub head: i64,
+    /// Which document of the feed.
+    pub place: ArchivePlace,
     /// The articles, newest first.
     pub articles: Vec<Article>,
     /// The public translations of their stories.
@@ -24,7 +28,9 @@ pub struct Material {
     pub sections: Vec<Section>,
     /// The tags that the feed is about.
     pub tags: Vec<Tag>,
-    /// When an article that would stand here was last withdrawn.
+    /// The articles that were withdrawn in the last days, the last one first.
+    pub withdrawn: Vec<Withdrawn>,
+    /// When an article of the feed was last withdrawn.
     pub withdrawn_at: Option<Timestamp>,
     /// When the feed's section was closed, if it was.
     pub closed_at: Option<Timestamp>,
@@ -39,7 +45,9 @@ pub struct Material {
 pub struct Document {
     /// Which articles.
     pub scope: Scope,
-    /// Permanent id.
+    /// Where it stands in the feed's archive.
+    pub place: ArchivePlace,
+    /// Permanent id; all documents of a feed share it.
     pub id: XmlText,
     /// Name in words.
     pub title: XmlText,
@@ -73,8 +81,23 @@ pub struct Document {
     pub is_closed: bool,
     /// It is closed, and everything there ever was stands in it (RFC 5005 section 2).
     pub is_complete: bool,
+    /// What was withdrawn in the last days, the last one first.
+    pub tombstones: Vec<Tombstone>,
     /// The articles, newest first.
     pub items: Vec<Item>,
+}
+
+/// An article that was withdrawn (RFC 6721): readers that have it shall let it go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tombstone {
+    /// The id that the article had.
+    pub id: XmlText,
+    /// When it was withdrawn.
+    pub at: Timestamp,
+    /// Why, if that was said.
+    pub reason: Option<XmlText>,
+    /// The article's language, and that of the reason.
+    pub language: Language,
 }
 
 /// How readers show a feed: the newsroom's pictures, of the sizes that [`icons`] promises, and its colour.
@@ -245,6 +268,7 @@ impl Document {
         let operator = newsroom.operator.names.get(language);
         Self {
             scope: scope.clone(),
+            place: material.place,
             id: line(&scope.id(&material.newsroom_uid)),
             title: line(&title),
             description: line(&description),
@@ -269,21 +293,56 @@ impl Document {
             updated: updated.floor_to_secs(),
             zone: newsroom.zone(),
             ttl_minutes: config.feeds.max_age_minutes,
-            hubs: hubs(config).iter().map(|hub| line(&uri(hub))).collect(),
+            // A closed page never changes: there is nothing to subscribe to.
+            hubs: if material.place.is_page() {
+                Vec::new()
+            } else {
+                hubs(config).iter().map(|hub| line(&uri(hub))).collect()
+            },
             look: Look::new(config),
             is_closed: material.closed_at.is_some(),
-            is_complete: material.closed_at.is_some() && (items.len() as i64) < config.feeds.items,
+            is_complete: material.closed_at.is_some() && material.place == ArchivePlace::Head(0),
+            tombstones: material
+                .withdrawn
+                .iter()
+                .map(|article| Tombstone {
+                    id: line(&article.guid),
+                    at: article.at.floor_to_secs(),
+                    reason: article.reason.as_deref().and_then(filled),
+                    language: article.language.clone(),
+                })
+                .collect(),
             items,
         }
     }
 
-    /// The feed's own address in that format.
+    /// The document's own address in that format.
     pub fn self_link(&self, format: Format) -> String {
-        let key = super::feed::FeedKey {
-            scope: self.scope.clone(),
-            format,
-        };
-        format!("{}{}", self.site.as_str().trim_end_matches('/'), key.path())
+        match self.place {
+            ArchivePlace::Head(_) => self.absolute(
+                &FeedKey {
+                    scope: self.scope.clone(),
+                    format,
+                }
+                .path(),
+            ),
+            ArchivePlace::Page(page, version) => {
+                self.absolute(&page_path(&self.scope, format, page, Some(version)))
+            }
+        }
+    }
+
+    /// Relations and addresses of the other documents of the feed (RFC 5005).
+    pub fn archive_links(&self, format: Format) -> Vec<(&'static str, String)> {
+        self.place
+            .links(&self.scope, format)
+            .into_iter()
+            .map(|(rel, path)| (rel, self.absolute(&path)))
+            .collect()
+    }
+
+    fn absolute(&self, path: &str) -> String {
+        format!("{}{path}", self.site.as_str().trim_end_matches('/'))
     }
 }
 

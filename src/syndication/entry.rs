@@ -1,5 +1,6 @@
 //! One article as an Atom document of its own (RFC 4287 section 2): for whoever wants the article and not the news.
 
+use super::archive::Place;
 use super::atom::{self, AtomError};
 use super::document::{Document, Material};
 use super::feed::Scope;
@@ -53,10 +54,12 @@ pub async fn entry_document(
     sections.extend(closed.into_iter().map(|(section, _)| section));
     let material = Material {
         head: 0,
+        place: Place::Head(0),
         articles: vec![article.clone()],
         translations: newsroom::list_translations(db, &[article.story_id]).await?,
         sections,
         tags: Vec::new(),
+        withdrawn: Vec::new(),
         withdrawn_at: None,
         closed_at: None,
         newsroom_uid: String::new(),

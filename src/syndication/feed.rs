@@ -199,7 +199,7 @@ impl Scope {
     }
 
     /// The path in front of `/feed.…`: empty, `/kk`, `/kk/sections/economy`, `/f/kk,ru~economy~`.
-    fn folder(&self) -> String {
+    pub(super) fn folder(&self) -> String {
         match self {
             Self::All => String::new(),
             Self::Language(language) => format!("/{language}"),

@@ -17,6 +17,8 @@ struct Feed<'a> {
     title: &'a str,
     home_page_url: &'a str,
     feed_url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_url: Option<String>,
     description: &'a str,
     icon: &'a str,
     favicon: &'a str,
@@ -28,7 +30,25 @@ struct Feed<'a> {
     expired: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hubs: Vec<Hub<'a>>,
+    #[serde(rename = "_deleted", skip_serializing_if = "Option::is_none")]
+    deleted: Option<Deleted<'a>>,
     items: Vec<Entry<'a>>,
+}
+
+/// What was withdrawn: Atom's `at:deleted-entry`.
+#[derive(Serialize)]
+struct Deleted<'a> {
+    about: &'static str,
+    items: Vec<Gone<'a>>,
+}
+
+#[derive(Serialize)]
+struct Gone<'a> {
+    id: &'a str,
+    date_deleted: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    language: &'a str,
 }
 
 #[expect(
@@ -125,6 +145,11 @@ pub fn write(document: &Document) -> Result<Vec<u8>, serde_json::Error> {
         title: document.title.as_str(),
         home_page_url: document.home.as_str(),
         feed_url: document.self_link(Format::Json),
+        next_url: document
+            .archive_links(Format::Json)
+            .into_iter()
+            .find(|(rel, _)| *rel == "next")
+            .map(|(_, href)| href),
         description: document.description.as_str(),
         icon: document.look.icon.as_str(),
         favicon: document.look.favicon.as_str(),
@@ -140,6 +165,19 @@ pub fn write(document: &Document) -> Result<Vec<u8>, serde_json::Error> {
                 url: hub.as_str(),
             })
             .collect(),
+        deleted: (!document.tombstones.is_empty()).then(|| Deleted {
+            about: "https://www.rfc-editor.org/rfc/rfc6721#section-3",
+            items: document
+                .tombstones
+                .iter()
+                .map(|gone| Gone {
+                    id: gone.id.as_str(),
+                    date_deleted: gone.at.rfc3339(&document.zone),
+                    reason: gone.reason.as_ref().map(XmlText::as_str),
+                    language: gone.language.as_str(),
+                })
+                .collect(),
+        }),
         items: document.items.iter().map(|i| entry(document, i)).collect(),
     })
 }

@@ -5,10 +5,11 @@
 //! order; [`check`] looks at the bytes as a stranger would; [`shelf`] keeps them with their validators and builds them anew when
 //! the release log moved. Nothing here is made for one reader: a feed is the same for everyone, so it is built once per change.
 //!
-//! Bytes are a function of one reading of the database, the settings and the program, never of the hour: equal on every
-//! instance, after every restart. A string enters a document through `base::text` alone.
+//! Bytes are a function of one reading of the database, the settings and the program, and of the full hour where withdrawn
+//! articles are named: equal on every instance, after every restart. A string enters a document through `base::text` alone.
 
 pub mod absolute;
+pub mod archive;
 pub mod atom;
 pub mod catalogue;
 pub mod check;
@@ -34,5 +35,5 @@ pub use coding::Coding;
 pub use discovery::{FeedLink, Topic, discovery};
 pub use document::Document;
 pub use feed::{FeedKey, Format, Scope};
-pub use shelf::{Found, Lookup, Shelf, ShelfError};
+pub use shelf::{Found, FoundPage, Lookup, PageLookup, Shelf, ShelfError};
 pub use sitemap::{Sitemap, Sitemaps};

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::coding::Coding;
-use super::delta::{Items, write_marks};
+use super::delta::{Former, Items};
 use super::document::Document;
 use super::feed::Format;
 use super::{atom, check, json, rss};
@@ -48,10 +48,13 @@ pub fn render(document: &Document, format: Format) -> Result<Rendered, String> {
         Format::Json => json::write(document).map_err(|e| e.to_string())?,
     };
     check::check(format, &bytes, document.items.len())?;
-    let marks = write_marks(&Items::find(format, &bytes)?.marks());
+    let former = Former {
+        page: document.place.older().unwrap_or(0),
+        marks: Items::find(format, &bytes)?.marks(),
+    };
     Ok(Rendered {
         format,
-        marks,
+        marks: former.write(),
         stem: stem(&bytes),
         bytes: bytes.into(),
         coded: Vec::new(),

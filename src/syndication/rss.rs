@@ -46,7 +46,8 @@ pub fn write(document: &Document) -> Result<Vec<u8>, RssError> {
         last_build_date: Some(document.updated.rfc2822(&document.zone)),
         generator: Some(format!("{GENERATOR} {GENERATOR_VERSION}")),
         docs: Some("https://www.rssboard.org/rss-specification".to_owned()),
-        ttl: Some(document.ttl_minutes.to_string()),
+        // A closed page never needs to be asked for again.
+        ttl: (!document.place.is_page()).then(|| document.ttl_minutes.to_string()),
         // The profile: title and link are the channel's own.
         image: Some(rss::Image {
             url: document.look.channel.as_str().to_owned(),
@@ -102,7 +103,7 @@ fn channel_extensions(document: &Document) -> ExtensionMap {
     map
 }
 
-/// `atom:link`: the feed itself, its hubs, and the same page in other languages.
+/// `atom:link`: the feed itself, its hubs, the same page in other languages, and the other documents of its archive.
 fn links(document: &Document) -> Vec<Extension> {
     let mut links = vec![element(
         "atom:link",
@@ -131,6 +132,16 @@ fn links(document: &Document) -> Vec<Extension> {
             None,
         )
     }));
+    let media_type = Format::Rss.media_type();
+    links.extend(
+        document
+            .archive_links(Format::Rss)
+            .iter()
+            .map(|(rel, href)| {
+                let attributes = [("rel", *rel), ("type", media_type), ("href", href)];
+                element("atom:link", &attributes, None)
+            }),
+    );
     links
 }
 
@@ -227,8 +238,8 @@ impl Foreign {
     }
 }
 
-/// What a feed says in vocabularies that RSS and Atom share: pictures and colour for readers that look for `webfeeds`, and that
-/// nothing will follow (RFC 5005 section 2).
+/// What a feed says in vocabularies that RSS and Atom share: pictures and colour for readers that look for `webfeeds`, that
+/// nothing will follow (RFC 5005 section 2), and that it is a page of an archive (section 4).
 pub(super) fn feed_elements(document: &Document) -> Vec<Foreign> {
     let look = &document.look;
     let word =
@@ -242,6 +253,9 @@ pub(super) fn feed_elements(document: &Document) -> Vec<Foreign> {
     ];
     if document.is_complete {
         made.push(Foreign::leaf("fh", "complete", Vec::new(), None));
+    }
+    if document.place.is_page() {
+        made.push(Foreign::leaf("fh", "archive", Vec::new(), None));
     }
     made
 }

@@ -114,7 +114,7 @@ impl Sitemaps {
                 Some(range) if range.pages > 0 => format!("{} {}", range.last_no, range.pages),
                 _ => return Ok(None),
             },
-            Sitemap::News => format!("{} {}", known.head, hour(now).as_secs()),
+            Sitemap::News => format!("{} {}", known.head, now.floor_to_hours().as_secs()),
         };
         let newsroom = &config.newsroom;
         let all = format!(
@@ -154,7 +154,7 @@ impl Sitemaps {
             Sitemap::Pages => urls(config, &pages(db, config).await?),
             Sitemap::Stories(number) => urls(config, &stories(db, config, number).await?),
             Sitemap::News => {
-                let since = hour(now).plus_secs(-NEWS_SECS);
+                let since = now.floor_to_hours().plus_secs(-NEWS_SECS);
                 news(config, &store::list_news_pages(db, since, NEWS_MOST).await?)
             }
         }
@@ -193,12 +193,6 @@ impl Sitemaps {
         self.known.store(Some(known.clone()));
         Ok(known)
     }
-}
-
-/// The full hour that has begun.
-fn hour(now: Timestamp) -> Timestamp {
-    now.plus_secs(-now.as_secs().rem_euclid(3600))
-        .floor_to_secs()
 }
 
 /// How many seconds the hour has left: so long the news stay as they are.
@@ -443,7 +437,7 @@ mod tests {
     #[test]
     fn the_hour_begins_on_the_full_hour() {
         let at: Timestamp = "2026-02-28T07:59:59.500+05:00".parse().unwrap();
-        assert_eq!(hour(at).to_string(), "2026-02-28T02:00:00Z");
+        assert_eq!(at.floor_to_hours().to_string(), "2026-02-28T02:00:00Z");
         assert_eq!(secs_of_hour_left(at), 1);
     }
 }

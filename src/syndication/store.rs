@@ -23,38 +23,37 @@ pub struct Row {
     pub etag: String,
     /// Whole seconds.
     pub last_modified: Timestamp,
+    /// The full hour that its time-bound parts were made for.
+    pub as_of: Timestamp,
+    /// When one of those parts ends, if there are any.
+    pub until: Option<Timestamp>,
 }
 
 /// Every row's validators.
 pub async fn list_rows(db: &Db) -> Result<Vec<Row>> {
     on_db!(db, c => sqlx::query_as(
-        "SELECT feed_key, log_no, build, etag, last_modified FROM shelf ORDER BY feed_key").fetch_all(c).await)
+        "SELECT feed_key, log_no, build, etag, last_modified, as_of, until FROM shelf ORDER BY feed_key").fetch_all(c).await)
 }
 
 /// One row's validators.
 pub async fn find_row(db: &Db, feed_key: &str) -> Result<Option<Row>> {
     on_db!(db, c => sqlx::query_as(
-        "SELECT feed_key, log_no, build, etag, last_modified FROM shelf WHERE feed_key = $1")
+        "SELECT feed_key, log_no, build, etag, last_modified, as_of, until FROM shelf WHERE feed_key = $1")
         .bind(feed_key).fetch_optional(c).await)
 }
 
 /// One row's validators and bytes.
 pub async fn find_body(db: &Db, feed_key: &str) -> Result<Option<(Row, Vec<u8>)>> {
-    let found: Option<(String, i64, i64, String, Timestamp, Vec<u8>)> = on_db!(db, c => sqlx::query_as(
-        "SELECT feed_key, log_no, build, etag, last_modified, body FROM shelf WHERE feed_key = $1")
+    #[derive(sqlx::FromRow)]
+    struct Whole {
+        #[sqlx(flatten)]
+        row: Row,
+        body: Vec<u8>,
+    }
+    let found: Option<Whole> = on_db!(db, c => sqlx::query_as(
+        "SELECT feed_key, log_no, build, etag, last_modified, as_of, until, body FROM shelf WHERE feed_key = $1")
         .bind(feed_key).fetch_optional(c).await)?;
-    Ok(
-        found.map(|(feed_key, log_no, build, etag, last_modified, body)| {
-            let row = Row {
-                feed_key,
-                log_no,
-                build,
-                etag,
-                last_modified,
-            };
-            (row, body)
-        }),
-    )
+    Ok(found.map(|whole| (whole.row, whole.body)))
 }
 
 /// Takes feeds from the shelf.
@@ -75,33 +74,36 @@ pub async fn delete_rows(tx: &mut Tx, feed_keys: &[String]) -> Result<()> {
 ///
 /// Equal bytes keep their validators and only learn the later number, so that an older build cannot replace them afterwards.
 ///
-/// Also says whether ours took the place of other bytes, which happens once for each change, whoever builds it. The marks of what
-/// stands there now (`syndication::delta`) are remembered with it.
+/// Also says whether ours took the place of other bytes because something happened (not because an hour passed): that is true once
+/// for each change, whoever builds it. The marks of what stands there now (`syndication::delta`) are remembered with it.
 pub async fn replace(tx: &mut Tx, row: &Row, body: &[u8], marks: &[u8]) -> Result<(Row, bool)> {
-    let stood: bool = on_tx!(tx, c => sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM shelf WHERE feed_key = $1)").bind(&row.feed_key).fetch_one(&mut *c).await)?;
+    let stood: Option<(i64, i64)> = on_tx!(tx, c => sqlx::query_as(
+        "SELECT log_no, build FROM shelf WHERE feed_key = $1").bind(&row.feed_key).fetch_optional(&mut *c).await)?;
     let is_same = on_tx!(tx, c => sqlx::query(
-        "UPDATE shelf SET log_no = $2, build = $3 WHERE feed_key = $1 AND etag = $4 \
-         AND (log_no < $2 OR (log_no = $2 AND build < $3))")
-        .bind(&row.feed_key).bind(row.log_no).bind(row.build).bind(&row.etag).execute(&mut *c).await
-        .map(|done| done.rows_affected() == 1))?;
+        "UPDATE shelf SET log_no = $2, build = $3, as_of = $5, until = $6 WHERE feed_key = $1 AND etag = $4 \
+         AND (log_no, build, as_of) < ($2, $3, $5)")
+        .bind(&row.feed_key).bind(row.log_no).bind(row.build).bind(&row.etag).bind(row.as_of).bind(row.until)
+        .execute(&mut *c).await.map(|done| done.rows_affected() == 1))?;
     let is_ours = !is_same
         && on_tx!(tx, c => sqlx::query(
-            "INSERT INTO shelf (feed_key, log_no, build, etag, last_modified, body) VALUES ($1, $2, $3, $4, $5, $6) \
+            "INSERT INTO shelf (feed_key, log_no, build, etag, last_modified, as_of, until, body) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
              ON CONFLICT (feed_key) DO UPDATE SET log_no = excluded.log_no, build = excluded.build, etag = excluded.etag, \
              last_modified = CASE WHEN excluded.last_modified > shelf.last_modified THEN excluded.last_modified \
-             ELSE shelf.last_modified + 1000 END, body = excluded.body \
-             WHERE shelf.etag <> excluded.etag AND (shelf.log_no < excluded.log_no \
-             OR (shelf.log_no = excluded.log_no AND shelf.build < excluded.build))")
-            .bind(&row.feed_key).bind(row.log_no).bind(row.build).bind(&row.etag).bind(row.last_modified).bind(body)
+             ELSE shelf.last_modified + 1000 END, as_of = excluded.as_of, until = excluded.until, body = excluded.body \
+             WHERE shelf.etag <> excluded.etag \
+             AND (shelf.log_no, shelf.build, shelf.as_of) < (excluded.log_no, excluded.build, excluded.as_of)")
+            .bind(&row.feed_key).bind(row.log_no).bind(row.build).bind(&row.etag).bind(row.last_modified)
+            .bind(row.as_of).bind(row.until).bind(body)
             .execute(&mut *c).await.map(|done| done.rows_affected() == 1))?;
-    let row: Row = on_tx!(tx, c => sqlx::query_as(
-        "SELECT feed_key, log_no, build, etag, last_modified FROM shelf WHERE feed_key = $1")
+    let now_stands: Row = on_tx!(tx, c => sqlx::query_as(
+        "SELECT feed_key, log_no, build, etag, last_modified, as_of, until FROM shelf WHERE feed_key = $1")
         .bind(&row.feed_key).fetch_one(&mut *c).await)?;
     if is_ours {
-        remember(tx, &row, marks).await?;
+        remember(tx, &now_stands, marks).await?;
     }
-    Ok((row, is_ours && stood))
+    let is_change = is_ours && stood.is_some_and(|numbers| numbers != (row.log_no, row.build));
+    Ok((now_stands, is_change))
 }
 
 /// Remembers a document by its marks, and forgets the oldest above the bound. `last_modified` grows with each document of a feed.

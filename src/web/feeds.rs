@@ -4,6 +4,7 @@
 //! that has the bytes gets 304 from memory.
 
 pub(in crate::web) mod answer;
+mod archive;
 mod coding;
 pub(in crate::web) mod conditional;
 
@@ -74,6 +75,7 @@ pub fn routes() -> Router<WebState> {
             routes = routes.route(&format!("{folder}/feed.{extension}"), feed());
         }
     }
+    routes = routes.merge(archive::routes());
     for (typed, meant) in GUESSES {
         routes = routes.route(typed, get(move || async move { moved(meant) }));
     }

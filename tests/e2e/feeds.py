@@ -29,6 +29,10 @@ def story_ten_real_feeds_come_in_and_every_feed_of_ours_holds():
         story = kk.group(1)
         house.article("flood-ru", "ru", "Подготовка к паводку началась", "В регионе началась подготовка к паводку.", "--story", story)
         house.article("flood-en", "en", "Flood preparations have begun", "Preparations for the flood have begun.", "--story", story)
+        # A correction, and a withdrawal from among the imported ones: both touch closed pages.
+        imported = [a for a in house.json("article", "list", "--limit", "1000") if a["title"].strip()]
+        house.run("article", "withdraw", imported[-5]["uid"], "--reason", "Деректер <қате> & ескі")
+        house.run("article", "withdraw", imported[20]["uid"])
         etags = house.folder / "etags.json"
         # Dates have English names whatever the machine speaks.
         service = house.serve(env={"LANG": "kk_KZ.UTF-8", "LC_ALL": "kk_KZ.UTF-8"})

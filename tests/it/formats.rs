@@ -9,7 +9,8 @@ use jarshy::base::text::XmlText;
 use jarshy::base::time::{Timestamp, Zone};
 use jarshy::config::Config;
 use jarshy::newsroom::{self, Draft, Edit};
-use jarshy::syndication::document::{Alternate, Category, Enclosure, Image, Item, Look};
+use jarshy::syndication::archive::Place;
+use jarshy::syndication::document::{Alternate, Category, Enclosure, Image, Item, Look, Tombstone};
 use jarshy::syndication::render::render;
 use jarshy::syndication::{Coding, Document, Format, Lookup, Scope, Shelf};
 use jarshy::theme::Theme;
@@ -921,6 +922,13 @@ fn document(words: &[String], at: Timestamp) -> Document {
             .into(),
     };
     Document {
+        place: Place::Head(3),
+        tombstones: vec![Tombstone {
+            id: line(),
+            at,
+            reason: Some(line()),
+            language: language("kk"),
+        }],
         scope: Scope::Section(language("kk"), "economy".to_owned()),
         id: line(),
         title: line(),

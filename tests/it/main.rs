@@ -10,6 +10,7 @@
 )]
 
 mod ahead;
+mod archive;
 mod audience;
 mod delivery;
 mod demo;

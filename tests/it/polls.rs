@@ -585,11 +585,10 @@ impl Feed {
             (&present.head, &present.tail),
             "{case}"
         );
-        // What is left over must be what falls off: it stood below everything that stayed where it was, and the feed is full.
+        // What is left over must be what falls off: it stood below everything that stayed where it was.
         let place = |wanted: &str| self.items.iter().position(|(id, _)| id == wanted);
         let is_new = |id: &str| delta.items.iter().any(|(new, _)| new == id);
         for id in merged.keys() {
-            assert_eq!(present.items.len(), ITEMS, "{case}");
             for (kept, _) in present.items.iter().filter(|(id, _)| !is_new(id)) {
                 assert!(
                     place(kept) < place(id),
@@ -632,11 +631,11 @@ async fn a_delta_laid_over_the_old_feed_gives_the_new_one(engine: Engine) {
         let house = House::new(&app.core);
         let mut dice = Dice(seed);
         let mut live: Vec<String> = Vec::new();
-        // By format: every document there ever was, with whether something was withdrawn since.
+        // By format: every document there ever was, with whether something was withdrawn or came back since.
         let mut past: BTreeMap<&str, Vec<(String, Feed, bool)>> = BTreeMap::new();
         for step in 0..22 {
             app.core.clock.set(app.core.clock.now().plus_secs(61));
-            let was_taken = match dice.below(10) {
+            let may_be_whole = match dice.below(10) {
                 0 if live.len() > 2 => {
                     let uid = live.swap_remove(dice.below(live.len()));
                     newsroom::withdraw(&app.core, &uid, None).await.unwrap();
@@ -655,7 +654,10 @@ async fn a_delta_laid_over_the_old_feed_gives_the_new_one(engine: Engine) {
                             .await
                             .unwrap();
                     }
-                    false
+                    // One that comes back from the archive may have been in the old copy: then fewer fell off than were closed.
+                    let is_at = |(id, _): &(String, String)| id.contains(uid.as_str());
+                    let shown = past["rss"].last().map(|(_, feed, _)| &feed.items);
+                    kind > 1 && !shown.is_some_and(|items| items.iter().any(is_at))
                 }
                 _ => {
                     live.push(publish(&app, &format!("Хабар {step} & «ашық» ]]>")).await);
@@ -668,12 +670,12 @@ async fn a_delta_laid_over_the_old_feed_gives_the_new_one(engine: Engine) {
                 let (_, headers, body) = house.get(&path, &[]).await;
                 let (stem, present) = (stem_in(&headers), Feed::read(format, &body));
                 let known = past.entry(format).or_default();
-                if was_taken {
-                    for (_, _, taken) in known.iter_mut() {
-                        *taken = true;
+                if may_be_whole {
+                    for (_, _, marked) in known.iter_mut() {
+                        *marked = true;
                     }
                 }
-                for (old_stem, old, was_taken) in
+                for (old_stem, old, may_be_whole) in
                     known.iter().rev().filter(|(old, ..)| *old != stem)
                 {
                     let case = format!("seed {seed} step {step} {path} from {old_stem}");
@@ -698,7 +700,7 @@ async fn a_delta_laid_over_the_old_feed_gives_the_new_one(engine: Engine) {
                         old.items.contains(&(id.clone(), item.clone()))
                     };
                     let saves = present.items.iter().any(is_unchanged);
-                    assert!(*was_taken || !saves, "{case}: a delta was due");
+                    assert!(*may_be_whole || !saves, "{case}: a delta was due");
                 }
                 if known.iter().all(|(old, ..)| *old != stem) {
                     known.push((stem, present, false));

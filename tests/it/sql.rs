@@ -144,7 +144,7 @@ async fn schemas_agree(engine: Engine) {
     };
     // The tables of FTS5 are SQLite's index over `article_words`; PostgreSQL has a GIN index there.
     let mut left: Vec<(String, String, String, bool)> = sqlx::query_as(
-        "SELECT m.name, p.name, p.type, p.\"notnull\" = 1 OR p.pk > 0 FROM sqlite_master m, pragma_table_info(m.name) p \
+        "SELECT m.name, p.name, p.type, p.\"notnull\" = 1 OR p.pk > 0 FROM sqlite_master m, pragma_table_xinfo(m.name) p \
          WHERE m.type = 'table' AND m.name NOT LIKE 'article_words_fts%' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE '\\_sqlx%' ESCAPE '\\'",
     )
     .fetch_all(read)

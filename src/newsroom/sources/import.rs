@@ -435,7 +435,7 @@ impl Job<'_> {
         for prepared in batch {
             let Some(origin) = known.get(&prepared.key) else {
                 let id = self.insert(&mut tx, source.id, prepared).await?;
-                entries.push(entry(id, self.kind));
+                entries.push(NewEntry::new(Subject::Article(id), self.kind));
                 tally.new += 1;
                 continue;
             };
@@ -457,7 +457,11 @@ impl Job<'_> {
                 Some(kind) => {
                     tally.changed += 1;
                     if before.state == ArticleState::Released {
-                        entries.push(entry(before.id, kind));
+                        entries.push(NewEntry {
+                            subject: Subject::Article(before.id),
+                            kind,
+                            left_at: before.feed_at().filter(|_| kind == LogKind::Updated),
+                        });
                     }
                 }
                 None => tally.unchanged += 1,
@@ -556,13 +560,6 @@ impl Job<'_> {
         } else {
             LogKind::Changed
         }))
-    }
-}
-
-const fn entry(id: i64, kind: LogKind) -> NewEntry {
-    NewEntry {
-        subject: Subject::Article(id),
-        kind,
     }
 }
 

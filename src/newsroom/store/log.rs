@@ -30,6 +30,21 @@ pub struct NewEntry {
     pub subject: Subject,
     /// What happened.
     pub kind: LogKind,
+    /// Where the article stood in feeds until now, if this takes it away from there: its old [`FeedPosition`]'s instant.
+    ///
+    /// [`FeedPosition`]: super::FeedPosition
+    pub left_at: Option<Timestamp>,
+}
+
+impl NewEntry {
+    /// An entry that moves nothing away.
+    pub const fn new(subject: Subject, kind: LogKind) -> Self {
+        Self {
+            subject,
+            kind,
+            left_at: None,
+        }
+    }
 }
 
 /// Takes numbers for the entries, in their order, and returns the first. Articles of kind `released` get theirs as
@@ -42,14 +57,14 @@ pub async fn append_log(tx: &mut Tx, entries: &[NewEntry], now: Timestamp) -> Re
         let before = head - count;
         for (i, chunk) in entries.chunks(1000).enumerate() {
             let first = before + 1 + (i * 1000) as i64;
-            let mut query = QueryBuilder::new("INSERT INTO release_log (no, article_id, section_id, kind, at) ");
+            let mut query = QueryBuilder::new("INSERT INTO release_log (no, article_id, section_id, kind, at, left_at) ");
             query.push_values(chunk.iter().zip(first..), |mut row, (entry, no)| {
                 let (article, section) = match entry.subject {
                     Subject::Article(id) => (Some(id), None),
                     Subject::Section(id) => (None, Some(id)),
                 };
                 row.push_bind(no).push_bind(article).push_bind(section)
-                    .push_bind(entry.kind.word()).push_bind(now);
+                    .push_bind(entry.kind.word()).push_bind(now).push_bind(entry.left_at);
             });
             query.build().execute(&mut *c).await?;
         }

@@ -1,4 +1,4 @@
-//! The newsroom's only SQL: `read` (articles as they are shown), `feeds` (what feeds ask beyond them), `taxonomy`, `log` (the release log and its head), `write`
+//! The newsroom's only SQL: `read` (articles as they are shown), `feeds` (the order of feeds and what left them), `taxonomy`, `log` (the release log and its head), `write`
 //! (articles as they change), `enclosures`, `neighbours`, `search`, `sitemap`, `sources`, `media`.
 //!
 //! Lists of text are sorted here and not by the engines, whose collations differ.
@@ -16,7 +16,11 @@ mod taxonomy;
 mod write;
 
 pub(super) use enclosures::replace_enclosures;
-pub use feeds::{find_last_withdrawal, list_known_languages, list_known_tags};
+pub use feeds::{
+    End, FeedPosition, Move, Stretch, Withdrawn, find_last_withdrawal, list_feed,
+    list_known_languages, list_known_tags, list_matching, list_moves, list_positions,
+    list_withdrawn,
+};
 pub(super) use log::{NewEntry, Subject, append_log};
 pub use log::{
     find_last_change, get_head, get_head_in, is_anything_scheduled, list_log, list_releases,

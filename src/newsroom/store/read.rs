@@ -56,7 +56,7 @@ impl Filter {
 
     /// The filter taken apart into filters of one language and one section each, which have an index of their own. Only this
     /// filter itself if it is such a one, or if there would be more of them than is worth while.
-    fn arms(&self) -> Vec<Self> {
+    pub(super) fn arms(&self) -> Vec<Self> {
         const MOST: usize = 64;
         let apart = self.languages.len().max(1) * self.sections.len().max(1);
         // Without a language the index of sections is in no order.
@@ -226,7 +226,7 @@ macro_rules! push_filter {
 }
 pub(super) use {push_filter, push_one_of};
 
-/// Public articles, newest first by (`released_at`, `id`): the order of every feed and page.
+/// Public articles, newest first by (`released_at`, `id`): the order of every page for people.
 pub async fn list_public(
     db: &Db,
     filter: &Filter,

@@ -212,6 +212,13 @@ pub struct Editable {
     pub text: Text,
 }
 
+impl Editable {
+    /// The instant by which it stands in feeds, once it is public.
+    pub fn feed_at(&self) -> Option<Timestamp> {
+        self.updated_at.or(self.released_at)
+    }
+}
+
 #[derive(sqlx::FromRow)]
 struct EditableRow {
     id: i64,

@@ -7,12 +7,13 @@ use std::sync::atomic::Ordering;
 use metrics::counter;
 
 use super::state::State;
-use super::{Head, Shelf, ShelfError, Shelved, Slot, read, shelved};
+use super::{Head, Shelf, ShelfError, Shelved, Slot, keys, read, shelved};
 use crate::base::time::Timestamp;
 use crate::db::is_retryable;
-use crate::syndication::document::Document;
+use crate::syndication::archive::{self, Plan};
+use crate::syndication::document::{Document, Material};
 use crate::syndication::feed::{FeedKey, Format, Scope};
-use crate::syndication::gather::gather;
+use crate::syndication::gather::{Source, gather};
 use crate::syndication::render::{Rendered, render};
 use crate::syndication::store::{self, Row};
 use crate::syndication::websub;
@@ -23,6 +24,8 @@ const WARM_SECS: i64 = 24 * 3600;
 const FOLLOW_SECS: i64 = 60;
 /// After a failed build the old bytes are served so long before the next try.
 const RETRY_SECS: i64 = 5;
+/// How often another instance may move a feed's archive on while it is read here.
+const TRIES: u32 = 5;
 
 /// The scopes that are waited for, as they were at a head and an instant. Who subscribes makes the shelf build the feed, so they
 /// need to be read again only when something changed; and now and then, for what another instance accepted.
@@ -81,8 +84,9 @@ impl Shelf {
             })
             .cloned()
             .collect();
+        let now = self.core.clock.now();
         for slot in slots {
-            if slot.fresh(state.needed(&slot.scope)).is_none()
+            if slot.fresh(state.needed(&slot.scope), now).is_none()
                 && let Err(error) = self.ensure(&slot, &state).await
             {
                 tracing::warn!(%error, feed = %slot.scope.page_path(), "a feed could not be built ahead");
@@ -98,11 +102,11 @@ impl Shelf {
     ) -> Result<Arc<Shelved>, ShelfError> {
         let needed = state.needed(&slot.scope);
         let _flight = slot.flight.lock().await;
-        if let Some(shelved) = slot.fresh(needed) {
+        let now = self.core.clock.now();
+        if let Some(shelved) = slot.fresh(needed, now) {
             return Ok(shelved);
         }
         let old = slot.shelved.load_full();
-        let now = self.core.clock.now();
         let failed_at = slot.failed_at.load(Ordering::Relaxed);
         let waits =
             failed_at > now.plus_secs(-RETRY_SECS).as_millis() && failed_at <= now.as_millis();
@@ -132,53 +136,55 @@ impl Shelf {
     }
 
     async fn build(&self, slot: &Slot, state: &State, needed: i64) -> Result<Shelved, ShelfError> {
-        let (db, scope) = (&self.core.db, &slot.scope);
-        let key = |format| FeedKey {
-            scope: scope.clone(),
-            format,
-        };
-        // Another instance may have been quicker.
-        let mut rows = Vec::new();
-        for format in Format::ALL {
-            if let Some(row) = store::find_row(db, &key(format).to_string()).await? {
-                rows.push((format, row));
-            }
-        }
-        if let Some(shelved) =
-            shelved(&rows, state.build, &self.core.config).filter(|s| s.checked_no >= needed)
-        {
-            return Ok(shelved);
-        }
-        let config = self.core.config.clone();
-        let material = gather(db, &config, &state.catalogue, scope, &state.birth)
-            .await?
-            .ok_or(ShelfError::Overtaken)?;
-        let log_no = material.head;
-        let of_scope = scope.clone();
-        let latest = self.latest(
-            scope
-                .language()
-                .unwrap_or_else(|| config.newsroom.default_language()),
-        );
-        let wanted = Format::ALL.map(|format| slot.wanted[format as usize].turn());
-        let rendered = tokio::task::spawn_blocking(move || {
-            let document = Document::new(&config, &of_scope, &material, &latest);
-            let mut rendered = Vec::with_capacity(3);
-            for format in Format::ALL {
-                match render(&document, format) {
-                    Ok(finished) => rendered.push(finished.packed(wanted[format as usize])),
-                    Err(reason) => return Err((format, reason)),
+        let now = self.core.clock.now();
+        for _ in 0..TRIES {
+            // Another instance may have been quicker.
+            let mut rows = Vec::new();
+            for key in keys(&slot.scope) {
+                if let Some(row) = store::find_row(&self.core.db, &key.to_string()).await? {
+                    rows.push((key.format, row));
                 }
             }
-            Ok(rendered)
-        })
-        .await
-        .map_err(|_| ShelfError::Waiting)?
-        .map_err(|(format, reason)| ShelfError::Broken {
-            feed: key(format).to_string(),
-            reason,
-        })?;
-        let rows = self.put(scope, log_no, state.build, &rendered).await?;
+            if let Some(shelved) = shelved(&rows, state.build, &self.core.config)
+                .filter(|shelved| shelved.is_right(needed, now))
+            {
+                return Ok(shelved);
+            }
+            if let Some(shelved) = self.try_build(slot, state, now).await? {
+                return Ok(shelved);
+            }
+        }
+        Err(ShelfError::Overtaken)
+    }
+
+    /// Builds the three formats from one reading; `None` if another instance moved the archive on meanwhile.
+    async fn try_build(
+        &self,
+        slot: &Slot,
+        state: &State,
+        now: Timestamp,
+    ) -> Result<Option<Shelved>, ShelfError> {
+        let scope = &slot.scope;
+        let as_of = now.floor_to_hours();
+        let (material, plan) = gather(self.source(state), scope, as_of)
+            .await?
+            .ok_or(ShelfError::Overtaken)?;
+        let days = self.core.config.feeds.tombstone_days;
+        let numbers = Numbers {
+            log_no: material.head,
+            build: state.build,
+            as_of,
+            until: material
+                .withdrawn
+                .iter()
+                .map(|article| ends_at(article.at, days))
+                .min(),
+        };
+        let wanted = Format::ALL.map(|format| (format, slot.wanted[format as usize].turn()));
+        let rendered = self.render(scope, material, wanted.into()).await?;
+        let Some(rows) = self.put(scope, numbers, plan.as_ref(), &rendered).await? else {
+            return Ok(None);
+        };
         let heads: Vec<Arc<Head>> = rows
             .iter()
             .map(|(_, row)| Arc::new(Head::new(row, &self.core.config)))
@@ -192,23 +198,64 @@ impl Shelf {
             }
         }
         let heads: [Arc<Head>; 3] = heads.try_into().map_err(|_| ShelfError::Waiting)?;
-        Ok(Shelved {
-            checked_no: log_no,
+        Ok(Some(Shelved {
+            checked_no: numbers.log_no,
             heads,
-        })
+        }))
     }
 
-    /// Puts the three formats on the shelf in one transaction.
+    /// What readings need beside the scope.
+    pub(super) fn source<'a>(&'a self, state: &'a State) -> Source<'a> {
+        Source {
+            db: &self.core.db,
+            config: &self.core.config,
+            catalogue: &state.catalogue,
+            birth: &state.birth,
+        }
+    }
+
+    /// Writes a reading in those formats, each packed into a set of codings, and looks at the results.
+    pub(super) async fn render(
+        &self,
+        scope: &Scope,
+        material: Material,
+        formats: Vec<(Format, u8)>,
+    ) -> Result<Vec<Rendered>, ShelfError> {
+        let config = self.core.config.clone();
+        let latest = self.latest(
+            scope
+                .language()
+                .unwrap_or_else(|| config.newsroom.default_language()),
+        );
+        let scope = scope.clone();
+        tokio::task::spawn_blocking(move || {
+            let document = Document::new(&config, &scope, &material, &latest);
+            let mut rendered = Vec::with_capacity(formats.len());
+            for (format, codings) in formats {
+                let finished = render(&document, format).map_err(|reason| ShelfError::Broken {
+                    feed: document.self_link(format),
+                    reason,
+                })?;
+                rendered.push(finished.packed(codings));
+            }
+            Ok(rendered)
+        })
+        .await
+        .map_err(|_| ShelfError::Waiting)?
+    }
+
+    /// Puts the three formats on the shelf, and the archive that belongs to them, in one transaction; `None` if the archive has
+    /// moved on since it was read.
     async fn put(
         &self,
         scope: &Scope,
-        log_no: i64,
-        build: i64,
+        numbers: Numbers,
+        plan: Option<&Plan>,
         rendered: &[Rendered],
-    ) -> Result<Vec<(Format, Row)>, ShelfError> {
+    ) -> Result<Option<Vec<(Format, Row)>>, ShelfError> {
         let mut tries = 0;
         loop {
-            match self.try_put(scope, log_no, build, rendered).await {
+            match self.try_put(scope, numbers, plan, rendered).await {
                 Err(error) if is_retryable(&error) && tries < 5 => tries += 1,
                 done => return Ok(done?),
             }
@@ -218,12 +265,17 @@ impl Shelf {
     async fn try_put(
         &self,
         scope: &Scope,
-        log_no: i64,
-        build: i64,
+        numbers: Numbers,
+        plan: Option<&Plan>,
         rendered: &[Rendered],
-    ) -> crate::db::Result<Vec<(Format, Row)>> {
+    ) -> crate::db::Result<Option<Vec<(Format, Row)>>> {
         let (websub_settings, now) = (&self.core.config.websub, self.core.clock.now());
         let mut tx = self.core.db.begin().await?;
+        if let Some(plan) = plan
+            && !archive::store::save_plan(&mut tx, plan).await?
+        {
+            return Ok(None);
+        }
         let mut rows = Vec::with_capacity(rendered.len());
         for finished in rendered {
             let key = FeedKey {
@@ -232,10 +284,12 @@ impl Shelf {
             };
             let row = Row {
                 feed_key: key.to_string(),
-                log_no,
-                build,
+                log_no: numbers.log_no,
+                build: numbers.build,
                 etag: finished.stem.clone(),
                 last_modified: now.floor_to_secs(),
+                as_of: numbers.as_of,
+                until: numbers.until,
             };
             let (row, is_change) =
                 store::replace(&mut tx, &row, &finished.bytes, &finished.marks).await?;
@@ -247,6 +301,23 @@ impl Shelf {
         }
         tx.commit().await?;
         self.core.bells.jobs.notify_one();
-        Ok(rows)
+        Ok(Some(rows))
     }
+}
+
+/// What a build is known by.
+#[derive(Clone, Copy)]
+struct Numbers {
+    log_no: i64,
+    build: i64,
+    as_of: Timestamp,
+    until: Option<Timestamp>,
+}
+
+/// The first full hour at which a feed no longer names what was withdrawn then.
+fn ends_at(withdrawn_at: Timestamp, days: i64) -> Timestamp {
+    withdrawn_at
+        .plus_secs(days * 86_400)
+        .floor_to_hours()
+        .plus_secs(3_600)
 }

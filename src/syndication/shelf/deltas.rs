@@ -10,8 +10,9 @@ use moka::sync::Cache;
 
 use super::bytes::work;
 use super::{Found, Head, Shelf, ShelfError};
+use crate::syndication::archive::page_size;
 use crate::syndication::coding::Coding;
-use crate::syndication::delta::{Items, Mark, changed, read_marks};
+use crate::syndication::delta::{End, Former, Items, Mark, changed};
 use crate::syndication::store;
 
 /// What deltas may take of `feeds.memory_bytes`: an eighth for bytes, and as much for marks.
@@ -29,8 +30,8 @@ pub struct Delta {
     pub bytes: Bytes,
 }
 
-/// The former documents of a feed, by stem.
-type Past = Arc<Vec<(Arc<str>, Vec<Mark>)>>;
+/// The documents of a feed by stem, the present one among them.
+type Past = Arc<Vec<(Arc<str>, Former)>>;
 
 /// What is known of deltas, in memory.
 pub(super) struct Deltas {
@@ -46,7 +47,7 @@ impl Deltas {
         Self {
             past: Cache::builder()
                 .weigher(move |_, past: &Past| {
-                    let marks: usize = past.iter().map(|(_, marks)| marks.len() + 8).sum();
+                    let marks: usize = past.iter().map(|(_, former)| former.marks.len() + 8).sum();
                     size(marks * size_of::<Mark>())
                 })
                 .max_capacity(most_bytes / SHARE)
@@ -69,8 +70,10 @@ impl Shelf {
         coding: Coding,
     ) -> Result<Option<Delta>, ShelfError> {
         let past = self.past(found).await?;
-        let known = { stems }.find_map(|stem| past.iter().find(|(known, _)| **known == *stem));
-        let Some((base, old)) = known else {
+        let find = |stem: &str| past.iter().find(|(known, _)| **known == *stem);
+        let (Some((_, present)), Some((base, old))) =
+            (find(&found.head.stem), { stems }.find_map(find))
+        else {
             return Ok(None);
         };
         let head = found.head.clone();
@@ -82,11 +85,11 @@ impl Shelf {
             if now.stem != head.stem {
                 return Ok(None);
             }
-            let (format, old) = (found.format, old.clone());
-            let most = usize::try_from(self.core.config.feeds.items).unwrap_or(usize::MAX);
+            let end = self.end(found, present.page - old.page);
+            let (format, old) = (found.format, old.marks.clone());
             let made = work(move || {
                 let items = Items::find(format, &whole).ok()?;
-                let places = changed(&old, &items.marks(), most)?;
+                let places = changed(&old, &items.marks(), end)?;
                 Some(coding.encode(&items.only(format, &whole, &places).into()))
             })
             .await?;
@@ -100,6 +103,17 @@ impl Shelf {
         }))
     }
 
+    /// What fell off the end of a feed while so many pages were closed behind it.
+    fn end(&self, found: &Found, pages: i64) -> End {
+        let items = self.core.config.feeds.items;
+        let count = |count: i64| usize::try_from(count).unwrap_or(usize::MAX);
+        if found.slot.scope.is_dynamic() {
+            End::Most(count(items))
+        } else {
+            End::Closed(count(pages * page_size(items)))
+        }
+    }
+
     async fn past(&self, found: &Found) -> Result<Past, ShelfError> {
         let stem = &found.head.stem;
         if let Some(past) = self.deltas.past.get(stem) {
@@ -108,8 +122,7 @@ impl Shelf {
         let rows = store::list_past(&self.core.db, &found.key().to_string()).await?;
         let past: Past = Arc::new(
             rows.into_iter()
-                .filter(|(etag, _)| **etag != **stem)
-                .map(|(etag, marks)| (etag.into(), read_marks(&marks)))
+                .filter_map(|(etag, marks)| Some((etag.into(), Former::read(&marks)?)))
                 .collect(),
         );
         self.deltas.past.insert(stem.clone(), past.clone());

@@ -27,6 +27,7 @@ pub struct Head {
     etags: [HeaderValue; 4],
     pub(super) log_no: i64,
     pub(super) build: i64,
+    pub(super) until: Option<Timestamp>,
 }
 
 impl Head {
@@ -40,6 +41,17 @@ impl Head {
             etags: Coding::ALL.map(|coding| value(format!("\"{}{}\"", row.etag, coding.mark()))),
             log_no: row.log_no,
             build: row.build,
+            until: row.until,
+        }
+    }
+
+    /// The same of a closed page: kept for ever by whoever has it, and no hub tells of it.
+    pub(super) fn of_page(row: &Row, config: &Config) -> Self {
+        let own = config.server.absolute(&format!("/{}", row.feed_key));
+        Self {
+            link: value(format!("<{own}>; rel=\"self\"")),
+            cache_control: HeaderValue::from_static("public, max-age=31536000, immutable"),
+            ..Self::new(row, config)
         }
     }
 

@@ -13,6 +13,7 @@ mod bytes;
 mod deltas;
 mod head;
 mod listing;
+mod pages;
 mod state;
 
 use std::collections::HashMap;
@@ -40,6 +41,7 @@ use crate::work::Core;
 
 pub use self::deltas::Delta;
 pub use self::head::{Head, cache_control};
+pub use self::pages::{FoundPage, PageLookup};
 
 /// How often the head is asked for when no bell rings.
 const POLL: Duration = Duration::from_secs(1);
@@ -72,6 +74,17 @@ struct Shelved {
     heads: [Arc<Head>; 3],
 }
 
+impl Shelved {
+    /// Whether it says everything up to that number of the log, and nothing that has ended.
+    fn is_right(&self, needed: i64, now: Timestamp) -> bool {
+        self.checked_no >= needed
+            && self
+                .heads
+                .iter()
+                .all(|head| head.until.is_none_or(|until| now < until))
+    }
+}
+
 /// A scope's place on the shelf.
 struct Slot {
     scope: Scope,
@@ -96,10 +109,10 @@ impl Slot {
         }
     }
 
-    fn fresh(&self, needed: i64) -> Option<Arc<Shelved>> {
+    fn fresh(&self, needed: i64, now: Timestamp) -> Option<Arc<Shelved>> {
         self.shelved
             .load_full()
-            .filter(|shelved| shelved.checked_no >= needed)
+            .filter(|shelved| shelved.is_right(needed, now))
     }
 }
 
@@ -236,7 +249,7 @@ impl Shelf {
         }
         slot.asked_at.store(now.as_millis(), Ordering::Relaxed);
         let needed = state.needed(&slot.scope);
-        let shelved = if let Some(shelved) = slot.fresh(needed) {
+        let shelved = if let Some(shelved) = slot.fresh(needed, now) {
             shelved
         } else {
             let state = state.clone();
@@ -259,7 +272,7 @@ impl Shelf {
         if self.is_gone(state, &slot, now) {
             return None;
         }
-        let head = slot.fresh(state.needed(&slot.scope))?.heads[format as usize].clone();
+        let head = slot.fresh(state.needed(&slot.scope), now)?.heads[format as usize].clone();
         slot.asked_at.store(now.as_millis(), Ordering::Relaxed);
         Some(Found { format, head, slot })
     }

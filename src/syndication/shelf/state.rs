@@ -183,10 +183,11 @@ impl Shelf {
         let newsroom = &config.newsroom;
         let latest: Vec<String> = newsroom.languages.iter().map(|l| self.latest(l)).collect();
         let text = format!(
-            "{WRITER} {GENERATOR_VERSION} {latest:?} {} {} {} {:?} {:?} {:?} {} {:?} {} {:?}",
+            "{WRITER} {GENERATOR_VERSION} {latest:?} {} {} {} {} {:?} {:?} {:?} {} {:?} {} {:?}",
             config.server.base_url(),
             config.feeds.items,
             config.feeds.max_age_minutes,
+            config.feeds.tombstone_days,
             newsroom.names,
             newsroom.descriptions,
             newsroom.languages,

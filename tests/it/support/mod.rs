@@ -16,6 +16,26 @@ use jarshy::config::Config;
 use jarshy::db::Db;
 use jarshy::work::Core;
 
+/// The same numbers for the same seed (xorshift64).
+pub struct Chance(u64);
+
+impl Chance {
+    pub const fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound.max(1)
+    }
+
+    pub fn index(&mut self, bound: usize) -> usize {
+        self.below(bound as u64) as usize
+    }
+}
+
 /// The engine a story runs on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Engine {

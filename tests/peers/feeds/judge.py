@@ -7,7 +7,7 @@ Asks BASE_URL/feeds.opml for the feeds, adds the tag feeds that their categories
 with `--also` (`/f/kk,ru~~`, `/kk/search?q=su`), and looks at
 each in its three formats: well-formed for lxml, not bozo for feedparser, valid for jing with the grammar of RFC 4287 and for the
 JSON Feed schema, without an event of `valid.py` that `allowed.py` does not excuse, read alike by feedsmith, the same ids in the same
-order, HEAD like GET, gzip like identity, 304 for its ETag and its date. The pictures that a feed names have the sizes that its
+order from the head to the oldest page of their archive, HEAD like GET, gzip like identity, 304 for its ETag and its date. The pictures that a feed names have the sizes that its
 format promises, and its first entries are Atom documents of their own.
 `--etags` writes what every feed's validators are; `--same-etags` compares with what was written, e.g. after a restart.
 
@@ -311,6 +311,57 @@ def jing(files):
     check("jing itself had nothing else to say", (done.returncode == 0) == (not said), said)
 
 
+def links_of(kind, body):
+    """Relations and addresses of the document itself."""
+    if kind == "json":
+        return {"next": json.loads(body).get("next_url")}
+    tree = etree.fromstring(body)
+    node = tree.find("channel") if kind == "rss" else tree
+    return {link.get("rel", "alternate"): link.get("href") for link in node.findall(f"{ATOM}link")}
+
+
+def ids_of(kind, body):
+    if kind == "json":
+        return [item["id"] for item in json.loads(body)["items"]]
+    tree = etree.fromstring(body)
+    return [node.text for node in tree.iterfind("channel/item/guid" if kind == "rss" else f"{ATOM}entry/{ATOM}id")]
+
+
+def archive(site, path, kind, body, work, atoms):
+    """From the head to the oldest page as a reader of RFC 5005 goes: every page holds for the judges and never changes. Returns all ids."""
+    ids, head, older, count = ids_of(kind, body), body, None, 0
+    rel = "next" if kind == "json" else "prev-archive"
+    while href := links_of(kind, body).get(rel):
+        count += 1
+        place = href.removeprefix(site.base)
+        status, headers, body = site.ask(place)
+        if status == 307:
+            place = headers["location"]
+            status, headers, body = site.ask(place)
+        url = site.base + place
+        if not check(f"{place} answers and is immutable", status == 200 and "immutable" in headers.get("cache-control", ""), (status, headers)):
+            break
+        links = links_of(kind, body)
+        if kind != "json":
+            parsed = feedparser.parse(body, response_headers={"content-type": headers["content-type"], "content-location": url})
+            check(f"{place} is not bozo for feedparser", not parsed.bozo, parsed.get("bozo_exception"))
+            check(f"{place} is an archive of the feed", b"<fh:archive" in body and links.get("current") == site.base + path
+                  and links.get("prev-archive") == links.get("next") and (older is None or links.get("next-archive") == older), links)
+        events(place, {"rss": valid.rss, "atom": valid.atom, "json": valid.json_feed}[kind](url, headers, body))
+        if kind == "atom":
+            file = Path(work) / file_name(place)
+            file.write_bytes(body)
+            atoms.append(str(file))
+        check(f"{place} is 304 for who has it", site.ask(place, If_None_Match=headers["etag"])[0] == 304)
+        ids += ids_of(kind, body)
+        older = href
+        if count > 2000:
+            break
+    if count:
+        check(f"{path} leads to its first page", links_of(kind, head).get("last", older) == older, older)
+    return ids
+
+
 def file_name(path):
     return re.sub(r"[^\w.,~-]", "_", path.strip("/"))
 
@@ -347,7 +398,7 @@ def main():
         queue = folders + asked.also
         while queue:
             folder = queue.pop(0)
-            ids, titles = {}, {}
+            ids, titles, whole = {}, {}, {}
             for kind in ("rss", "atom", "json"):
                 place, mark, words = folder.partition("?")
                 path = f"{place}/feed.{kind}{mark}{words}"
@@ -387,6 +438,7 @@ def main():
                                                   ("a logo", tree.findtext(f"{ATOM}logo"), lambda w, h: w == 2 * h)])
                         documents(site, path, tree, work, atoms)
                     check(f"{path} has as many entries for feedparser", found and len(parsed.entries) == len(found[0]), len(parsed.entries))
+                whole[kind] = archive(site, path, kind, body, work, atoms)
                 if found:
                     ids[kind], titles[kind] = found
                     file = Path(work) / file_name(path)
@@ -396,6 +448,9 @@ def main():
             check(f"{folder or '/'} has the same titles", titles.get("rss") == titles.get("atom") == titles.get("json"), titles)
             own = ids.get("atom") or []
             check(f"{folder or '/'} names each id once", len(own) == len(set(own)), own)
+            everything = whole.get("atom") or []
+            check(f"{folder or '/'} holds each article once, in all formats alike",
+                  len(everything) == len(set(everything)) and whole.get("rss") == everything == whole.get("json"), len(everything))
         jing(atoms)
         feedsmith(read)
 

@@ -18,6 +18,7 @@ ATOM = "http://www.w3.org/2005/Atom"
 CONTENT = "http://purl.org/rss/1.0/modules/content/"
 DC = "http://purl.org/dc/elements/1.1/"
 MEDIA = "http://search.yahoo.com/mrss/"
+HISTORY = "http://purl.org/syndication/history/1.0"
 XML = "{http://www.w3.org/XML/1998/namespace}"
 # Vocabularies that the validator knows; another one is told as UnknownNamespace.
 KNOWN = {ATOM, CONTENT, DC, MEDIA, "http://purl.org/syndication/history/1.0", "http://purl.org/syndication/thread/1.0",
@@ -197,6 +198,20 @@ def media(node, where):
     return found
 
 
+def history(node, entries):
+    """RFC 5005: what the document says of its archive, and that entries say nothing of it."""
+    links = {link.get("rel"): link.get("href") for link in node.findall(f"{{{ATOM}}}link")}
+    is_archive, is_complete = (node.find(f"{{{HISTORY}}}{name}") is not None for name in ("archive", "complete"))
+    found = [("ArchiveIncomplete", "fh:archive beside fh:complete")] if is_archive and is_complete else []
+    found += [("MissingCurrentInArchive", "feed")] if is_archive and not links.get("current") else []
+    if is_complete and links.get("current") not in (None, links.get("self")):
+        found.append(("CurrentNotSelfInCompleteFeed", links["current"]))
+    for entry in entries:
+        rels = {link.get("rel") for link in entry.findall(f"{{{ATOM}}}link")}
+        found += [("FeedHistoryRelInEntry", rel) for rel in sorted(rels & {"prev-archive", "next-archive", "current"})]
+    return found
+
+
 def rss(url, headers, body):
     found, text = document("rss", headers, body)
     if text is None:
@@ -216,12 +231,13 @@ def rss(url, headers, body):
     found += plain_rss_title(text.split("<item>")[0], channel.findtext("title"), "channel") + address(channel.findtext("link"))
     language = channel.findtext("language")
     found += [] if language and LANGUAGE.match(language) else [("InvalidLanguage" if language else "MissingDCLanguage", str(language))]
-    found += rfc822(channel.findtext("lastBuildDate"), "lastBuildDate") + integer(channel.findtext("ttl"), "InvalidInteger", "ttl", 1)
+    found += rfc822(channel.findtext("lastBuildDate"), "lastBuildDate") + (integer(channel.findtext("ttl"), "InvalidInteger", "ttl", 1) if channel.find("ttl") is not None else [])
     own = [link.get("href") for link in channel.findall(f"{{{ATOM}}}link") if link.get("rel") == "self"]
     found += [("MissingAtomSelfLink", "channel")] if not own else []
     found += [("SelfDoesntMatchLocation", f"{own} {url}")] if own and own != [url] else []
     for link in channel.findall(f"{{{ATOM}}}link"):
         found += address(link.get("href"), "InvalidFullLink")
+    found += history(channel, channel.findall("item"))
     image = channel.find("image")
     if image is not None:
         found += [("ImageTitleDoesntMatch", image.findtext("title"))] if image.findtext("title") != channel.findtext("title") else []
@@ -345,6 +361,7 @@ def atom(url, headers, body):
                     found.append(("UndefinedElement", f"{where} {name} holds elements"))
         for person in node.findall(f"{{{ATOM}}}author"):
             found += [] if (person.findtext(f"{{{ATOM}}}name") or "").strip() else [("MissingElement", f"{where} author name")]
+    found += history(tree, tree.findall(f"{{{ATOM}}}entry"))
     found += [("DuplicateEntries", i) for i in sorted({i for i in ids if ids.count(i) > 1})]
     found += [("DuplicateUpdated", stamp) for stamp in sorted({u for u in updates if updates.count(u) > 1})]
     return found
