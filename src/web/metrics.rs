@@ -48,6 +48,10 @@ fn start() -> Option<&'static PrometheusHandle> {
             "Scopes whose feeds were built, all formats at once."
         );
         describe_counter!(
+            "jarshy_shelf_build_millis_total",
+            "Milliseconds that builds took, reading and writing the database included."
+        );
+        describe_counter!(
             "jarshy_shelf_build_failures_total",
             "Builds that failed; the last good bytes stayed."
         );

@@ -30,7 +30,8 @@ impl Polls {
     }
 
     /// Whether a client may have the whole of a feed once more, else in how many seconds it may. Who says what it has is never
-    /// refused, whatever comes of it: only asking without any condition, over and over, is counted.
+    /// refused, whatever comes of it: only asking without any condition, over and over, is counted. So is nobody who seems to be
+    /// this machine: behind a proxy that `server.trusted_proxies` does not name, that would be all readers at once.
     pub fn may_have_whole(
         &self,
         client: Option<IpAddr>,
@@ -40,7 +41,11 @@ impl Polls {
         now: Timestamp,
     ) -> Result<(), u64> {
         match client {
-            Some(client) if *method == Method::GET && !answer::is_conditional(headers) => {
+            Some(client)
+                if *method == Method::GET
+                    && !client.is_loopback()
+                    && !answer::is_conditional(headers) =>
+            {
                 self.whole.take((network(client), path), now)
             }
             _ => Ok(()),
@@ -49,6 +54,9 @@ impl Polls {
 
     /// Whether a client may have one more feed made that nobody else has asked for: each takes a search and a place on the shelf.
     pub fn may_have_made(&self, client: Option<IpAddr>, now: Timestamp) -> Result<(), u64> {
-        client.map_or(Ok(()), |client| self.made.take(network(client), now))
+        match client {
+            Some(client) if !client.is_loopback() => self.made.take(network(client), now),
+            _ => Ok(()),
+        }
     }
 }

@@ -16,6 +16,8 @@ use jarshy::theme::Theme;
 use jarshy::web::hot::Hot;
 use jarshy::web::{self, WebState};
 use jarshy::work::Core;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::both_engines;
@@ -28,6 +30,7 @@ both_engines!(
     hammering_is_refused_and_polite_readers_are_not,
     who_invents_feeds_is_slowed_down,
     polls_are_answered_while_the_database_is_away,
+    the_listener_takes_polls_however_they_arrive,
     numbers_are_shown_to_those_who_watch_and_to_nobody_else,
 );
 
@@ -808,6 +811,11 @@ async fn hammering_is_refused_and_polite_readers_are_not(engine: Engine) {
             expected
         );
     }
+    // A proxy that is not named would be taken for all its readers: this machine is not limited.
+    assert_eq!(
+        statuses(20, &[], IpAddr::V4(Ipv4Addr::LOCALHOST)).await,
+        BTreeSet::from([200])
+    );
     app.core.clock.set(app.core.clock.now().plus_secs(720));
     assert_eq!(statuses(1, &[], READER).await, BTreeSet::from([200]));
     assert_eq!(statuses(1, &[], READER).await, BTreeSet::from([429]));
@@ -867,6 +875,86 @@ async fn polls_are_answered_while_the_database_is_away(engine: Engine) {
     // A delta cannot be looked up; the whole is as good.
     let asked = [("a-im", "feed"), ("if-none-match", "\"old\"")];
     assert_eq!(house.get(path, &asked).await.0, StatusCode::OK);
+}
+
+// ---- over a socket ----
+
+/// Writes parts with a pause between them, then reads until so many answers have ended or the connection has.
+async fn talk(address: std::net::SocketAddr, parts: &[&[u8]], until: &str, times: usize) -> String {
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    for part in parts {
+        stream.write_all(part).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let (mut seen, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let count = stream.read(&mut buffer).await.unwrap();
+        seen.extend_from_slice(&buffer[..count]);
+        let text = String::from_utf8_lossy(&seen);
+        if count == 0 || text.matches(until).count() >= times {
+            return text.into_owned();
+        }
+    }
+}
+
+async fn the_listener_takes_polls_however_they_arrive(engine: Engine) {
+    let app = TestApp::spawn(engine).await;
+    newsroom::sync_sections(&app.core).await.unwrap();
+    publish(&app, "Бірінші").await;
+    let house = House::new(&app.core);
+    let (_, headers, whole) = house.get("/kk/feed.rss", &[]).await;
+    let tag = text(&headers, "etag");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let served = tokio::spawn(web::serve::serve(
+        listener,
+        house.router.clone(),
+        Arc::new(house.hot),
+        stop.clone(),
+    ));
+    let ask =
+        |more: &str| format!("GET /kk/feed.rss HTTP/1.1\r\nHost: x\r\n{more}\r\n").into_bytes();
+    let known = ask(&format!("If-None-Match: {tag}\r\n"));
+
+    let answer = talk(address, &[&known], "\r\n\r\n", 1).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 304 Not Modified\r\n"),
+        "{answer}"
+    );
+    assert!(
+        !answer.to_ascii_lowercase().contains("content-length"),
+        "{answer}"
+    );
+    // The same from the router: a guess leads on, and its 304 speaks of no length either.
+    let page = b"GET /feeds.opml HTTP/1.1\r\nHost: x\r\nIf-None-Match: *\r\n\r\n";
+    let answer = talk(address, &[page], "\r\n\r\n", 1).await;
+    assert!(answer.starts_with("HTTP/1.1 304"), "{answer}");
+    assert!(
+        !answer.to_ascii_lowercase().contains("content-length"),
+        "{answer}"
+    );
+    // Byte by byte, and several at once on one connection.
+    let bytes: Vec<&[u8]> = known.chunks(1).collect();
+    let answer = talk(address, &bytes, "\r\n\r\n", 1).await;
+    assert!(answer.starts_with("HTTP/1.1 304"), "{answer}");
+    let many = [known.clone(), known.clone(), ask("")].concat();
+    let answer = talk(address, &[&many], "</rss>", 1).await;
+    assert_eq!(answer.matches("HTTP/1.1 304").count(), 2, "{answer}");
+    assert!(answer.ends_with(std::str::from_utf8(&whole).unwrap()));
+    // HTTP/2 from the first byte on (RFC 9113 section 3.4): the answer begins with a SETTINGS frame, stream 0.
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let answer = talk(address, &[preface], "\0", 1).await;
+    assert_eq!(answer.as_bytes()[3], 4, "{answer:?}");
+
+    // A connection on which nothing was said yet holds the end up as little as one that waits for its next request.
+    let silent = tokio::net::TcpStream::connect(address).await.unwrap();
+    let mut idle = tokio::net::TcpStream::connect(address).await.unwrap();
+    idle.write_all(&known).await.unwrap();
+    idle.read_u8().await.unwrap();
+    stop.cancel();
+    served.await.unwrap().unwrap();
+    drop((silent, idle, house.core));
 }
 
 async fn numbers_are_shown_to_those_who_watch_and_to_nobody_else(engine: Engine) {

@@ -113,7 +113,10 @@ impl Shelf {
         if waits {
             return old.ok_or(ShelfError::Waiting);
         }
-        match self.build(slot, state, needed).await {
+        let built = self.build(slot, state, needed).await;
+        let took = (self.core.clock.now().as_millis() - now.as_millis()).max(0);
+        counter!("jarshy_shelf_build_millis_total").increment(took as u64);
+        match built {
             Ok(shelved) => {
                 counter!("jarshy_shelf_builds_total").increment(1);
                 let shelved = Arc::new(shelved);
