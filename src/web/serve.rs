@@ -101,12 +101,12 @@ struct Protocols {
 }
 
 impl Protocols {
+    /// No `pipeline_flush`: it makes hyper copy every body behind its head instead of handing both to the kernel as they are.
     fn new() -> Self {
         let mut http1 = http1::Builder::new();
         http1
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_WITHIN)
-            .pipeline_flush(true);
+            .header_read_timeout(HEAD_WITHIN);
         let mut either = auto::Builder::new(TokioExecutor::new());
         either
             .http1()

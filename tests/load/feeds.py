@@ -371,6 +371,7 @@ def distinct():
     house.serve()
     pid = house.process.pid
     figure("feed_distinct_rss_before_mb", memory(pid) / 1e6)
+    figure("feed_distinct_rss_of_files_before_mb", memory(pid, "RssFile") / 1e6)
     paths = [f"/{language}/tags/tag{n}/feed.{form}" for language in languages for n in range(tags) for form in formats]
     dice.shuffle(paths)
     began, size, seen = time.monotonic(), 0, {}
@@ -388,7 +389,8 @@ def distinct():
     figure("feed_distinct_built_in_seconds", time.monotonic() - began)
     first = memory(pid)
     figure("feed_distinct_rss_mb", first / 1e6)
-    figure("feed_distinct_rss_of_database_file_mb", memory(pid, "RssFile") / 1e6)
+    figure("feed_distinct_rss_of_files_mb", memory(pid, "RssFile") / 1e6)
+    figure("feed_distinct_bodies_mb", house.numbers()["jarshy_shelf_memory_bytes"] / 1e6)
     began = time.monotonic()
     for path in paths:
         connection.request("GET", path, headers={"Accept-Encoding": "gzip", "If-None-Match": seen[path]})
