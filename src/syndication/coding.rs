@@ -73,8 +73,8 @@ impl Coding {
                 encoder
                     .write_all(bytes)
                     .and_then(|()| encoder.finish())
+                    .map(snug)
                     .expect("writing into memory cannot fail")
-                    .into()
             }
             Self::Brotli => {
                 let settings = brotli::enc::BrotliEncoderParams {
@@ -86,12 +86,12 @@ impl Coding {
                 let mut out = room();
                 brotli::BrotliCompress(&mut &bytes[..], &mut out, &settings)
                     .expect("writing into memory cannot fail");
-                out.into()
+                snug(out)
             }
             Self::Zstd => zstd_encoder()
                 .and_then(|mut encoder| encoder.compress(bytes))
-                .expect("writing into memory cannot fail")
-                .into(),
+                .map(snug)
+                .expect("writing into memory cannot fail"),
         }
     }
 
@@ -115,8 +115,13 @@ impl Coding {
                 .read_to_end(&mut out)
                 .ok()?,
         };
-        Some(out.into())
+        Some(snug(out))
     }
+}
+
+/// Bytes without the room that they were made in, which may be many times theirs and would be kept with them.
+pub(super) fn snug(bytes: Vec<u8>) -> Bytes {
+    bytes.into_boxed_slice().into()
 }
 
 fn zstd_encoder() -> std::io::Result<zstd::bulk::Compressor<'static>> {

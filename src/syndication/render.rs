@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::coding::Coding;
+use super::coding::{Coding, snug};
 use super::delta::{Former, Items};
 use super::document::Document;
 use super::feed::Format;
@@ -59,7 +59,7 @@ pub fn render(document: &Document, format: Format) -> Result<Rendered, String> {
         format,
         marks: former.write(),
         stem: stem(&bytes),
-        bytes: bytes.into(),
+        bytes: snug(bytes),
         coded: Vec::new(),
     })
 }
