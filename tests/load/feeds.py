@@ -42,6 +42,8 @@ languages = ["kk", "ru", "en"]
 time_zone = "Asia/Almaty"
 [feeds]
 unconditional_per_hour = 1000000000
+[fetch]
+max_bytes = 1000000000
 """
 NGINX = """
 worker_processes auto;
