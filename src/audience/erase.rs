@@ -15,7 +15,9 @@ const LOOK_AFTER_DAYS: i64 = 30;
 ///
 /// [`AudienceError::Nobody`] if no such person is known, also because they were erased before.
 pub async fn erase(core: &Core, address: &EmailAddress) -> Result<u64, AudienceError> {
-    retried!(forget(core, &address.key()))
+    let in_flight = retried!(forget(core, &address.key()))?;
+    core.db.scrub().await?;
+    Ok(in_flight)
 }
 
 async fn forget(core: &Core, key: &str) -> Result<u64, AudienceError> {
@@ -50,11 +52,15 @@ async fn forget(core: &Core, key: &str) -> Result<u64, AudienceError> {
 /// Nightly: empties what a relay said after its person was erased. Returns how many people still have a message in flight.
 pub async fn finish_erasures(core: &Core) -> Result<usize, AudienceError> {
     let since: Timestamp = core.clock.now().plus_secs(-LOOK_AFTER_DAYS * 86_400);
+    let erased = store::list_erased_since(&core.db, since).await?;
     let mut waiting = 0;
-    for id in store::list_erased_since(&core.db, since).await? {
+    for id in &erased {
         let mut tx = core.db.begin().await?;
-        waiting += usize::from(delivery::store::empty_recipient(&mut tx, id).await? > 0);
+        waiting += usize::from(delivery::store::empty_recipient(&mut tx, *id).await? > 0);
         tx.commit().await?;
+    }
+    if !erased.is_empty() {
+        core.db.scrub().await?;
     }
     Ok(waiting)
 }

@@ -92,6 +92,8 @@ impl Db {
             // FULL: in WAL, NORMAL may forget the last commits when power is lost, and a forgotten 250 is a second mail.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // What is emptied or deleted is overwritten with zeros: an erased address must not stay in the file.
+            .pragma("secure_delete", "on")
             .busy_timeout(Duration::from_secs(10))
             .pragma("cache_size", "-65536")
             .pragma("temp_store", "memory")

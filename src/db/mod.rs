@@ -88,6 +88,19 @@ impl Db {
         if self.is_postgres() { postgres } else { sqlite }
     }
 
+    /// Sees to it that nothing of what was emptied stays in the files: SQLite's log holds older pages until it is written over, so
+    /// it is carried over into the file and cut to nothing (unless somebody reads at this moment, then the next time). PostgreSQL
+    /// removes old rows by its own vacuum.
+    pub async fn scrub(&self) -> Result<()> {
+        match self {
+            Self::Sqlite { write, .. } => sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+                .execute(write)
+                .await
+                .map(|_| ()),
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Closes every connection after what is running.
     pub async fn close(&self) {
         match self {
