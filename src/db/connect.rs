@@ -97,7 +97,9 @@ impl Db {
             .busy_timeout(Duration::from_secs(10))
             .pragma("cache_size", "-65536")
             .pragma("temp_store", "memory")
-            .pragma("mmap_size", "268435456")
+            // Not mapped: each connection would count up to the whole file as memory of ours, and a list of a million people is to
+            // pass through as little as one of a thousand. The system's cache holds the pages either way.
+            .pragma("mmap_size", "0")
             .pragma("journal_size_limit", "67108864")
             .statement_cache_capacity(256);
         let write = SqlitePoolOptions::new()

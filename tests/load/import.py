@@ -88,7 +88,7 @@ def bare_sqlite(full, empty):
     """Seconds for the rows of one database put into another by statements of many rows."""
     source = sqlite3.connect(f"{full.folder}/jarshy.db")
     target = sqlite3.connect(f"{empty.folder}/jarshy.db", isolation_level=None)
-    for pragma in ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "temp_store=memory", "mmap_size=268435456"]:
+    for pragma in ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "temp_store=memory", "secure_delete=ON"]:
         target.execute(f"PRAGMA {pragma}")
     for table in ["selection", "slot"]:
         for row in source.execute(f"SELECT * FROM {table}"):

@@ -18,7 +18,7 @@ pub struct Preset<'a> {
     pub config: &'a Config,
     /// Wishes.
     pub wishes: Wishes,
-    /// Where people stand.
+    /// Where people stand at best.
     pub state: State,
     /// Whether tags, labels and lists that are called like our sections are the person's sections.
     pub topics_from_labels: bool,
@@ -70,6 +70,11 @@ pub fn read(columns: &Columns, record: &Record, preset: &Preset<'_>) -> Result<P
         return Err(format!(
             "{typed:?} lost letters when the file was saved; save it as \"CSV UTF-8\""
         ));
+    }
+    if typed.contains('•') {
+        return Err(
+            "the address is hidden; export the list once more with --show-addresses".to_owned(),
+        );
     }
     let address = EmailAddress::parse(typed)?;
     let mut notes = Vec::new();

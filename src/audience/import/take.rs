@@ -27,7 +27,7 @@ pub struct ImportOptions {
     pub wishes: Wishes,
     /// What the consent rests on.
     pub consent: String,
-    /// Where people stand whose row says nothing; told by the file's name if none.
+    /// Where people stand at best; told by the file's name if none.
     pub state: Option<State>,
     /// Whether tags, labels and lists that are called like our sections are the person's sections.
     pub topics_from_labels: bool,

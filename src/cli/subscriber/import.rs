@@ -37,7 +37,8 @@ pub(super) struct Args {
     /// The newsletter's slug; that of the column "newsletter", else the first one of the settings, if left out.
     #[arg(long, value_name = "SLUG")]
     newsletter: Option<String>,
-    /// What these people are whose row does not say: active, left, bounced, blocked, complained or unconfirmed.
+    /// What these people are at best: active, left, bounced, blocked, complained or unconfirmed; a row that says worse counts.
+    /// Active if left out, or what Mailchimp calls the file (unsubscribed_…, cleaned_…, nonsubscribed_…).
     #[arg(long, value_name = "STATE", value_parser = parse_state)]
     state: Option<State>,
     /// Let tags, labels and lists that are called like a section be the sections that the person wants.

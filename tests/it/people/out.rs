@@ -230,6 +230,14 @@ async fn a_list_shows_addresses_on_purpose_and_runs_nothing(engine: Engine) {
         !masked.contains("aigerim") && masked.contains("a•••m@example.kz"),
         "{masked}"
     );
+    // Nobody is made of the dots.
+    let (back, seen) = house.import("masked.csv", &masked).await;
+    assert_eq!((back.new, back.known, back.unreadable), (0, 0, 8));
+    assert!(
+        seen.sentence(2).contains("--show-addresses"),
+        "{:?}",
+        seen.0
+    );
     let mode =
         std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
     assert_eq!(mode & 0o077, 0, "{mode:o}");
