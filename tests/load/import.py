@@ -129,24 +129,28 @@ def bare_postgres(full, empty):
         # No cell of these lists holds a tab, a backslash or a line end, so COPY's text needs no reading.
         rows[table] = subprocess.Popen(["psql", "-qX", full.database, "-c", f"COPY (SELECT * FROM {table} ORDER BY {key}) TO STDOUT"],
                                        stdout=subprocess.PIPE, text=True)
-    with open(script, "w") as out:
-        is_over = False
-        while not is_over:
-            out.write("BEGIN;\n")
-            for table in TABLES:
-                some = []
-                for _ in range(PEOPLE):
-                    line = rows[table].stdout.readline()
-                    if not line:
-                        is_over = True
-                        break
-                    some.append("(" + ",".join(quoted(cell) for cell in line.rstrip("\n").split("\t")) + ")")
-                for piece in chunks(some, ROWS_A_STATEMENT):
-                    out.write(f"INSERT INTO {table} OVERRIDING SYSTEM VALUE VALUES {','.join(piece)};\n")
-            out.write("COMMIT;\n")
-    started = time.monotonic()
-    psql(empty.database, "-f", str(script))
-    return time.monotonic() - started
+    spent, is_over = 0.0, False
+    while not is_over:
+        # A file for some transactions at a time: all of them would be larger than the database.
+        with open(script, "w") as out:
+            for _ in range(50):
+                out.write("BEGIN;\n")
+                for table in TABLES:
+                    some = []
+                    for _ in range(PEOPLE):
+                        line = rows[table].stdout.readline()
+                        if not line:
+                            is_over = True
+                            break
+                        some.append("(" + ",".join(quoted(cell) for cell in line.rstrip("\n").split("\t")) + ")")
+                    for piece in chunks(some, ROWS_A_STATEMENT):
+                        out.write(f"INSERT INTO {table} OVERRIDING SYSTEM VALUE VALUES {','.join(piece)};\n")
+                out.write("COMMIT;\n")
+        started = time.monotonic()
+        psql(empty.database, "-f", str(script))
+        spent += time.monotonic() - started
+    script.unlink()
+    return spent
 
 
 def count(newsroom):
