@@ -4,6 +4,8 @@ mod halt;
 mod next;
 mod plan;
 mod preview;
+mod replay;
+mod send_test;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -28,6 +30,12 @@ enum Command {
     Next(next::Next),
     /// Plan the digests that are due: one queued letter for each reader who has news. `jarshy deliver` sends them.
     Plan(plan::Plan),
+    /// Send one mail now, marked as a test, and print the conversation with the relay in plain words.
+    ///
+    /// It is no delivery: it stands in no sum, its links are nobody's, and nothing is remembered of it.
+    SendTest(send_test::SendTest),
+    /// Show a past issue byte for byte, or send it to a subscriber whom it has not reached.
+    Replay(replay::Replay),
     /// Hold an issue, a run or a date: nothing of it is sent until `jarshy digest release`.
     ///
     /// What is held before it is planned loses nothing: if its time ends, its stories come with the next digest. An issue that is
@@ -46,6 +54,8 @@ pub async fn run(core: Core, args: Args) -> anyhow::Result<ExitCode> {
         Command::Preview(args) => preview::run(&core, &theme, *args).await,
         Command::Next(args) => next::run(&core, &theme, &args).await,
         Command::Plan(args) => plan::run(&core, &theme, &args).await,
+        Command::SendTest(args) => send_test::run(&core, &theme, &args).await,
+        Command::Replay(args) => replay::run(&core, &args).await,
         Command::Hold(args) => halt::hold(&core, &args).await,
         Command::Release(args) => halt::release(&core, &args).await,
         Command::Cancel(args) => halt::cancel(&core, &args).await,

@@ -12,8 +12,11 @@ mod preview;
 mod provider;
 mod prune;
 mod queue_id;
+mod replay;
 mod session;
 pub mod store;
+mod transcript;
+mod trial;
 mod worker;
 mod writer;
 
@@ -22,7 +25,10 @@ pub use preview::{Preview, preview};
 pub use provider::provider_of;
 pub use prune::prune;
 pub use queue_id::queue_id;
+pub use replay::{Copy, replay};
 pub use store::{LetterSums, is_suppressed, suppress};
+pub use transcript::{Said, Side};
+pub use trial::{Trial, send_trial};
 
 use crate::work::Core;
 

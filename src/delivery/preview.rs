@@ -7,7 +7,7 @@ use crate::base::token::{Claims, Purpose};
 use crate::work::Core;
 
 /// The uid of nobody (RFC 9562 section 5.9), as letter and as reader.
-const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
+pub(super) const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
 /// A letter in its three shapes.
 #[derive(Clone, Debug)]
@@ -28,10 +28,9 @@ pub fn preview(
     address: &EmailAddress,
     is_text_only: bool,
 ) -> Result<Preview, String> {
-    let key_id = core.keys.current_id();
     let token = |purpose: Purpose| {
         core.keys.token(
-            key_id,
+            core.keys.current_id(),
             purpose,
             &Claims {
                 uid: NOBODY.to_owned(),
@@ -40,6 +39,21 @@ pub fn preview(
             },
         )
     };
+    Ok(Preview {
+        source: compose_for_nobody(core, letter, address, 0, is_text_only)?,
+        html: Template::new(letter.html.clone()).fill(token),
+        text: Template::new(letter.text.clone()).fill(token),
+    })
+}
+
+/// The bytes of a letter that has no row, under a number that no delivery has; its links are nobody's.
+pub(super) fn compose_for_nobody(
+    core: &Core,
+    letter: &NewLetter,
+    address: &EmailAddress,
+    number: i64,
+    is_text_only: bool,
+) -> Result<Vec<u8>, String> {
     let stored = Letter {
         id: 0,
         uid: NOBODY.to_owned(),
@@ -62,18 +76,14 @@ pub fn preview(
             .map(|(name, value)| (name.clone(), Template::new(value.clone())))
             .collect(),
         dated_at: letter.dated_at,
-        key_id,
+        key_id: core.keys.current_id(),
     };
     let to = Addressee {
-        delivery_id: 0,
+        delivery_id: number,
         uid: NOBODY,
         epoch: 0,
         address,
         is_text_only,
     };
-    Ok(Preview {
-        source: compose(&stored, &core.keys, &to)?,
-        html: Template::new(letter.html.clone()).fill(token),
-        text: Template::new(letter.text.clone()).fill(token),
-    })
+    compose(&stored, &core.keys, &to)
 }

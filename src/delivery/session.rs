@@ -27,6 +27,7 @@ use tokio_rustls::TlsConnector;
 
 use super::DeliveryError;
 use super::outcome::{Class, Reply, Stage};
+use super::transcript::Transcript;
 use crate::config::{Config, Mail, Tls};
 
 const END_OF_DATA: &[u8] = b"\r\n.\r\n";
@@ -76,6 +77,7 @@ pub struct Relay {
     dot_within: Duration,
     dot_deadline: Duration,
     tls: Option<(TlsConnector, ServerName<'static>)>,
+    transcript: Option<Arc<Transcript>>,
 }
 
 impl Relay {
@@ -94,7 +96,22 @@ impl Relay {
             dot_within: Duration::from_secs(config.delivery.dot_within_secs()),
             dot_deadline: Duration::from_secs(config.delivery.dot_deadline_secs),
             tls,
+            transcript: None,
         })
+    }
+
+    /// The same, and writes down what is said.
+    pub fn listening(config: &Config, transcript: Arc<Transcript>) -> Result<Self, DeliveryError> {
+        Ok(Self {
+            transcript: Some(transcript),
+            ..Self::new(config)?
+        })
+    }
+
+    fn note(&self, text: impl FnOnce() -> String) {
+        if let Some(transcript) = &self.transcript {
+            transcript.note(text());
+        }
     }
 }
 
@@ -192,25 +209,41 @@ impl Session {
                 .map_err(|e| format!("the relay does not answer: {e}"))?;
             // The body and the dot are two writes: without this the second waits for the peer's delayed ACK.
             tcp.set_nodelay(true).map_err(|e| e.to_string())?;
+            let peer = tcp.peer_addr().map_err(|e| e.to_string())?;
+            relay.note(|| format!("connected to {} ({peer})", relay.mail.host));
             let mut stream = Stream {
-                peer: tcp.peer_addr().map_err(|e| e.to_string())?,
+                peer,
                 io: Io::Closed,
                 read: Vec::new(),
                 at: 0,
                 line: 0,
                 shared: Arc::clone(&shared),
+                transcript: relay.transcript.clone(),
             };
             stream.io = match &relay.tls {
-                None => Io::Plain(tcp),
+                None => {
+                    relay.note(|| "no encryption, as mail.tls = \"none\" says".to_owned());
+                    Io::Plain(tcp)
+                }
                 Some((connector, name)) => {
                     if relay.mail.tls == Tls::Required {
-                        ask_for_tls(&mut tcp, &relay.mail.ehlo_name).await?;
+                        let transcript = relay.transcript.as_deref();
+                        ask_for_tls(&mut tcp, &relay.mail.ehlo_name, transcript).await?;
                         // lettre waits for a greeting, and after STARTTLS there is none (RFC 3207 section 4.2).
                         stream.read.extend(b"220 ready\r\n");
                     }
                     let tls = connector.connect(name.clone(), tcp).await.map_err(|e| {
                         format!("the relay's certificate or TLS is not acceptable: {e}")
                     })?;
+                    relay.note(|| {
+                        let version = tls.get_ref().1.protocol_version();
+                        let version = version.map_or_else(String::new, |v| format!("{v:?}"));
+                        format!(
+                            "encrypted ({}), and the certificate is that of {}",
+                            version.replace('_', "."),
+                            relay.mail.host
+                        )
+                    });
                     Io::Tls(Box::new(tls))
                 }
             };
@@ -537,11 +570,28 @@ const fn is_go(stage: Stage, code: u16) -> bool {
 
 /// Greeting, EHLO and STARTTLS in the clear: no other byte leaves before TLS stands, and whatever the peer (or somebody in
 /// between) sent ahead of it is a reason to go (RFC 3207 section 6).
-async fn ask_for_tls(tcp: &mut TcpStream, ehlo_name: &str) -> Result<(), String> {
+async fn ask_for_tls(
+    tcp: &mut TcpStream,
+    ehlo_name: &str,
+    transcript: Option<&Transcript>,
+) -> Result<(), String> {
+    let heard = |words: &str| {
+        if let Some(transcript) = transcript {
+            transcript.relay(words.as_bytes());
+        }
+    };
+    let spoken = |words: &str| {
+        if let Some(transcript) = transcript {
+            transcript.us(words.as_bytes());
+        }
+    };
     let mut unread = Vec::new();
-    expect(tcp, &mut unread, "220", "the greeting").await?;
-    say(tcp, &format!("EHLO {ehlo_name}\r\n")).await?;
+    heard(&expect(tcp, &mut unread, "220", "the greeting").await?);
+    let ehlo = format!("EHLO {ehlo_name}\r\n");
+    say(tcp, &ehlo).await?;
+    spoken(&ehlo);
     let hello = expect(tcp, &mut unread, "250", "EHLO").await?;
+    heard(&hello);
     let offers_tls = hello
         .lines()
         .filter_map(|line| line.get(4..))
@@ -553,7 +603,8 @@ async fn ask_for_tls(tcp: &mut TcpStream, ehlo_name: &str) -> Result<(), String>
         );
     }
     say(tcp, "STARTTLS\r\n").await?;
-    expect(tcp, &mut unread, "220", "STARTTLS").await?;
+    spoken("STARTTLS\r\n");
+    heard(&expect(tcp, &mut unread, "220", "STARTTLS").await?);
     if !unread.is_empty() {
         return Err("somebody spoke between STARTTLS and TLS".to_owned());
     }
@@ -675,6 +726,7 @@ struct Stream {
     at: usize,
     line: usize,
     shared: Arc<Shared>,
+    transcript: Option<Arc<Transcript>>,
 }
 
 impl fmt::Debug for Stream {
@@ -702,6 +754,9 @@ impl Stream {
             Io::Closed => Poll::Ready(Ok(())),
         })?;
         self.read.extend(buffer.filled());
+        if let Some(transcript) = &self.transcript {
+            transcript.relay(buffer.filled());
+        }
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
@@ -814,11 +869,19 @@ impl AsyncWrite for Stream {
             }
             Phase::Hello | Phase::Talk | Phase::Armed => this.check_turn(cx, false)?,
         }
-        match &mut this.io {
+        let written = ready!(match &mut this.io {
             Io::Plain(s) => Pin::new(s).poll_write(cx, buf),
             Io::Tls(s) => Pin::new(&mut **s).poll_write(cx, buf),
             Io::Closed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        })?;
+        if let Some(transcript) = &this.transcript {
+            match phase {
+                Phase::Armed => transcript.message(written),
+                Phase::Open => transcript.dot(),
+                _ => transcript.us(&buf[..written]),
+            }
         }
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

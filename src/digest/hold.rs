@@ -161,6 +161,14 @@ async fn each(core: &Core, what: &Halt, word: Word) -> Result<Vec<Halted>, Diges
     Ok(done)
 }
 
+/// The revisions of the one issue of a name, oldest first.
+pub(super) async fn find_one(core: &Core, name: &str) -> Result<Vec<StoredIssue>, DigestError> {
+    Ok(find(core, &Halt::Issue(name.to_owned()))
+        .await?
+        .pop()
+        .unwrap_or_default())
+}
+
 /// The revisions of each issue that is meant.
 async fn find(core: &Core, what: &Halt) -> Result<Vec<Vec<StoredIssue>>, DigestError> {
     let found = match what {

@@ -5,7 +5,7 @@
 //!
 //! Pure rules: `schedule` (when a slot opens a run), `pick` (which stories; `verdict`: why), `order` and `subject` (how an issue reads), `issue`
 //! (what makes two digests one), `headers`, `compile`. Use cases: `open`, `plan` (with `gather` and `prepare`; `foresight` when one looks ahead), `withdraw`,
-//! `hold` (hold, release and cancel), `page`, `preview`, `foresee` (a plan that is taken back), `ahead` (the next digests of one person), `explain`, `check`.
+//! `hold` (hold, release and cancel), `page`, `preview`, `foresee` (a plan that is taken back), `ahead` (the next digests of one person), `explain`, `trial` (what send-test sends), `replay`, `check`.
 
 mod ahead;
 mod check;
@@ -25,9 +25,11 @@ mod pick;
 mod plan;
 mod prepare;
 mod preview;
+mod replay;
 mod schedule;
 mod store;
 mod subject;
+mod trial;
 mod verdict;
 pub mod view;
 mod withdraw;
@@ -47,7 +49,9 @@ pub use open::{open_runs, recompute_slots};
 pub use page::{find_issue_view, find_latest_issue};
 pub use plan::{count_open_runs, work_runs};
 pub use preview::{Reader, Seen, preview};
+pub use replay::{Replayed, replay_issue, send_again};
 pub use store::HeldRun;
+pub use trial::trial_letter;
 pub use view::{GroupView, IssueView, ItemView};
 pub use withdraw::follow_withdrawals;
 
@@ -63,6 +67,9 @@ pub enum DigestError {
     /// A template failed.
     #[error(transparent)]
     Theme(#[from] crate::theme::ThemeError),
+    /// Delivery failed.
+    #[error(transparent)]
+    Delivery(#[from] crate::delivery::DeliveryError),
     /// The newsroom failed.
     #[error(transparent)]
     Newsroom(#[from] crate::newsroom::NewsroomError),

@@ -174,6 +174,10 @@ already-subject = You are already subscribed: { $site }
 already-lead = This address is already subscribed to “{ $newsletter }”. There is nothing to do.
 already-button = Subscription settings
 already-ignore = If you did not try to subscribe again, do nothing: nothing has changed.
+test-subject = [Test] { $subject }
+test-lead = This is a test mail. If you can read it, mail finds its way to this address.
+test-button = Open the site
+test-ignore = You need not answer: nothing has changed, and nobody else has received this mail.
 
 ## Links that have aged
 link-expired-title = This link has expired

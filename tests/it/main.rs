@@ -29,6 +29,7 @@ mod month;
 mod newsroom;
 mod people;
 mod polls;
+mod replay;
 mod search;
 mod site;
 mod sql;

@@ -463,11 +463,15 @@ fn every_mail_renders_in_every_language() {
         for (name, subject) in [
             ("confirmation", "confirm-subject"),
             ("already", "already-subject"),
+            ("test", "test-subject"),
         ] {
             let subject = theme.text(
                 &language(tag),
                 subject,
-                &[("site", Arg::Text("Тау жаршысы"))],
+                &[
+                    ("site", Arg::Text("Тау жаршысы")),
+                    ("subject", Arg::Text("Тау жаршысы")),
+                ],
             );
             let view = small_mail(tag, &subject);
             let html = theme
@@ -488,7 +492,14 @@ fn every_mail_renders_in_every_language() {
             keep(format!("{name}-{tag}.txt"), &text);
         }
     }
-    let tested = ["digest", "confirmation", "already", "small", "frame"];
+    let tested = [
+        "digest",
+        "confirmation",
+        "already",
+        "test",
+        "small",
+        "frame",
+    ];
     for entry in std::fs::read_dir(root("templates/email")).unwrap() {
         let path = entry.unwrap().path();
         let stem = path.file_stem().unwrap().to_str().unwrap();

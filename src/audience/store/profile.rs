@@ -15,6 +15,8 @@ pub struct Profile {
     pub address: Option<String>,
     /// Keyed hash of the address.
     pub address_hash: String,
+    /// Links of an older epoch are called back.
+    pub link_epoch: i64,
     /// `pending`, `active` or `erased`.
     pub state: String,
     /// Since when the address is known.
@@ -26,7 +28,7 @@ pub struct Profile {
 /// The person of an address, by its key or, once erased, by its hash.
 pub async fn find_profile(db: &Db, key: &str, address_hash: &str) -> Result<Option<Profile>> {
     on_db!(db, c => sqlx::query_as(
-        "SELECT id, uid, address, address_hash, state, created_at, confirmed_at FROM subscriber \
+        "SELECT id, uid, address, address_hash, link_epoch, state, created_at, confirmed_at FROM subscriber \
          WHERE address_key = $1 OR address_hash = $2 ORDER BY CASE WHEN address_key = $1 THEN 0 ELSE 1 END, id DESC LIMIT 1")
         .bind(key).bind(address_hash).fetch_optional(c).await)
 }

@@ -15,7 +15,7 @@ use crate::theme::Theme;
 use crate::work::Core;
 
 /// To whom a preview for nobody in particular is addressed.
-const ANYBODY: &str = "reader@example.org";
+pub(super) const ANYBODY: &str = "reader@example.org";
 
 /// Options of `jarshy digest preview`.
 #[derive(clap::Args)]
@@ -80,11 +80,7 @@ pub(super) async fn run(core: &Core, theme: &Theme, args: Preview) -> anyhow::Re
     let shown = delivery::preview(core, &letter, &address, is_text_only)
         .map_err(|problem| anyhow::anyhow!("the digest cannot be written: {problem}"))?;
     if let Some(folder) = args.out {
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("{} cannot be made", folder.display()))?;
-        write(&folder, "digest.html", shown.html.as_bytes())?;
-        write(&folder, "digest.txt", shown.text.as_bytes())?;
-        write(&folder, "digest.eml", &shown.source)?;
+        put(&folder, &shown)?;
         return Ok(ExitCode::SUCCESS);
     }
     print(&format!(
@@ -130,6 +126,15 @@ fn wished(
         languages
     };
     Ok(Choice::new(languages, sections, tags)?)
+}
+
+/// Writes the three shapes of a mail into a folder, which is made if it is not there.
+pub(super) fn put(folder: &Path, shown: &delivery::Preview) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("{} cannot be made", folder.display()))?;
+    write(folder, "digest.html", shown.html.as_bytes())?;
+    write(folder, "digest.txt", shown.text.as_bytes())?;
+    write(folder, "digest.eml", &shown.source)
 }
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<()> {

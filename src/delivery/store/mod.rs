@@ -1,11 +1,12 @@
 //! The journal's only SQL: letters and planning (`letter`), the life of a row (`journal`), letters that are replaced or
-//! withdrawn (`supersede`), letters that the operator holds or stops (`stop`), one person's mail (`history`), addresses that must not be mailed (`suppression`), sums and what was asked about them (`sums`), and
+//! withdrawn (`supersede`), letters that the operator holds or stops (`stop`), one person's mail (`history`), what is looked at or sent again (`replay`), addresses that must not be mailed (`suppression`), sums and what was asked about them (`sums`), and
 //! the nightly chores (`prune`).
 
 mod history;
 mod journal;
 mod letter;
 mod prune;
+mod replay;
 mod stop;
 mod sums;
 mod supersede;
@@ -23,6 +24,7 @@ pub use prune::empty_recipient;
 pub(super) use prune::{
     delete_finished, empty_addresses, empty_bodies, empty_raw_events, find_first, find_last_before,
 };
+pub use replay::{Row, find_row, get_letter_state, requeue};
 pub use stop::{hold_deliveries, release_deliveries, stop_deliveries, stop_letter};
 pub use sums::{
     LetterSums, Mail, count_batch, count_batch_letters, count_due, get_sums, get_total_sums,

@@ -28,6 +28,13 @@ pub async fn list_issues_of_run(db: &Db, run_id: i64) -> Result<Vec<StoredIssue>
     .collect()
 }
 
+/// The stories of an issue, each with the number its text was picked under.
+pub async fn list_item_stories(db: &Db, issue_id: i64) -> Result<Vec<(i64, i64)>> {
+    on_db!(db, c => sqlx::query_as(
+        "SELECT a.story_id, t.release_no FROM issue_item t JOIN article a ON a.id = t.article_id WHERE t.issue_id = $1 \
+         ORDER BY t.position").bind(issue_id).fetch_all(c).await)
+}
+
 /// Uid and number of each issue by the row of its letter, for `verify`.
 pub async fn list_issue_names(db: &Db) -> Result<Vec<(i64, String, i64)>> {
     on_db!(db, c => sqlx::query_as("SELECT letter_id, uid, number FROM issue ORDER BY letter_id").fetch_all(c).await)
