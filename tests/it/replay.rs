@@ -192,7 +192,8 @@ async fn an_issue_goes_once_more_only_to_whom_it_has_not_reached(engine: Engine)
     );
     desk.app.set_time("2026-02-28T12:01:00+05:00");
     send(&desk).await;
-    let to: Vec<String> = peer.journal().into_iter().map(|e| e.to).collect();
+    let mut to: Vec<String> = peer.journal().into_iter().map(|e| e.to).collect();
+    to.sort();
     assert_eq!(
         to,
         ["had@example.kz", "lost@example.kz", "wants@example.kz"]
