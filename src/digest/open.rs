@@ -56,14 +56,21 @@ pub async fn open_runs(core: &Core) -> Result<usize, DigestError> {
 async fn open_slot(core: &Core, slot_id: i64, now: Timestamp) -> Result<Opened, DigestError> {
     for attempt in 1.. {
         let mut tx = core.db.begin().await?;
-        let done = async {
-            let opened = open_slot_in(core, &mut tx, slot_id, now).await?;
-            if matches!(opened, Opened::Runs(_)) {
-                tx.commit().await?;
+        let done = match open_slot_in(core, &mut tx, slot_id, now).await {
+            Ok(Opened::Runs(runs)) => tx
+                .commit()
+                .await
+                .map(|()| Opened::Runs(runs))
+                .map_err(DigestError::from),
+            other => {
+                // One that is merely dropped holds the slot a moment longer, and the next try would pass it over as another's.
+                if let Err(lost) = tx.rollback().await {
+                    tracing::warn!(slot_id, error = %lost, "a transaction could not be taken back; the database does it");
+                }
+                other
             }
-            Ok(opened)
         };
-        match done.await {
+        match done {
             Err(DigestError::Database(e)) if is_retryable(&e) && attempt < TRIES => {}
             other => return other,
         }

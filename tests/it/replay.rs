@@ -206,7 +206,8 @@ async fn an_issue_goes_once_more_only_to_whom_it_has_not_reached(engine: Engine)
             ..Sums::default()
         }
     );
-    desk.agrees().await;
+    let verify = told(&jarshy(&desk, &peer, &["verify"]));
+    assert!(verify.contains("nobody lost, nobody twice"), "{verify}");
 
     // A story that is still to come is not sent before its hour, and one that came another way not again.
     desk.app.set_time("2026-02-28T13:00:00+05:00");
