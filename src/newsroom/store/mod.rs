@@ -17,9 +17,8 @@ mod write;
 
 pub(super) use enclosures::replace_enclosures;
 pub use feeds::{
-    End, FeedPosition, Move, Stretch, Withdrawn, find_last_withdrawal, list_feed,
-    list_known_languages, list_known_tags, list_matching, list_moves, list_positions,
-    list_withdrawn,
+    End, FeedPosition, Move, Stretch, Withdrawn, find_last_withdrawal, list_feed, list_known_tags,
+    list_matching, list_moves, list_positions, list_withdrawn,
 };
 pub(super) use log::{NewEntry, Subject, append_log};
 pub use log::{
@@ -46,7 +45,9 @@ pub(super) use sources::{
 pub(super) use taxonomy::{
     close_section, find_section_id, insert_section, insert_tag, list_section_rows, update_section,
 };
-pub use taxonomy::{list_closed_sections, list_languages, list_sections, list_tags};
+pub use taxonomy::{
+    list_closed_sections, list_known_languages, list_languages, list_sections, list_tags,
+};
 pub(super) use write::{
     Editable, NewArticle, Revision, Text, find_story, find_text, insert_article, insert_revision,
     insert_slug, insert_story, is_guid_free, lock_article, lock_due, mark_draft, mark_released,

@@ -1,5 +1,7 @@
 //! SQL of sections, tags and languages.
 
+use sqlx::QueryBuilder;
+
 use super::read::{read_names, write_names};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
@@ -62,10 +64,27 @@ pub async fn list_tags(db: &Db) -> Result<Vec<Tag>> {
     Ok(tags)
 }
 
+/// Steps from language to language in the index of feeds: this is asked at each release and on pages, and no engine does better than
+/// to read every article if it is simply asked for distinct ones.
+const PUBLIC_LANGUAGES: &str = "WITH RECURSIVE step (language) AS (SELECT MIN(language) FROM article WHERE state = 'released' \
+    UNION ALL SELECT (SELECT MIN(a.language) FROM article a WHERE a.state = 'released' AND a.language > step.language) \
+    FROM step WHERE step.language IS NOT NULL) SELECT language FROM step WHERE language IS NOT NULL";
+
 /// All languages that have a public article, by tag.
 pub async fn list_languages(db: &Db) -> Result<Vec<Language>> {
-    let mut languages: Vec<Language> = on_db!(db, c => sqlx::query_scalar(
-        "SELECT DISTINCT language FROM article WHERE state = 'released'").fetch_all(c).await?);
+    let mut languages: Vec<Language> =
+        on_db!(db, c => sqlx::query_scalar(PUBLIC_LANGUAGES).fetch_all(c).await)?;
+    languages.sort();
+    Ok(languages)
+}
+
+/// All languages that an article is or once was public in, by tag.
+pub async fn list_known_languages(db: &Db) -> Result<Vec<Language>> {
+    let mut languages: Vec<Language> = on_db!(db, c => {
+        let mut query = QueryBuilder::new(PUBLIC_LANGUAGES);
+        query.push(" UNION SELECT language FROM article WHERE state = 'withdrawn'");
+        query.build_query_scalar().fetch_all(c).await
+    })?;
     languages.sort();
     Ok(languages)
 }
