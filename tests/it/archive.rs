@@ -21,6 +21,7 @@ both_engines!(
     a_closed_page_never_changes_whatever_is_released,
     a_corrected_article_leaves_its_page_and_comes_back_to_the_head,
     a_withdrawn_article_leaves_its_page_and_its_old_address_at_once,
+    a_page_no_longer_links_a_translation_that_was_withdrawn,
     an_imported_archive_goes_into_the_pages_of_its_time,
     pages_are_the_same_after_a_restart_and_on_two_instances,
     an_article_filed_elsewhere_moves_between_the_archives,
@@ -303,7 +304,7 @@ async fn the_head_and_its_pages_hold_every_article_once(engine: Engine) {
     let text = String::from_utf8(page.bytes.clone()).unwrap();
     assert!(text.contains("<fh:archive"));
     for (rel, path) in [
-        ("self", "/kk/feed/2.atom"),
+        ("self", "/kk/feed/2-0.atom"),
         ("current", "/kk/feed.atom"),
         ("first", "/kk/feed.atom"),
         ("prev-archive", "/kk/feed/1.atom"),
@@ -344,7 +345,12 @@ async fn the_head_and_its_pages_hold_every_article_once(engine: Engine) {
 async fn a_closed_page_never_changes_whatever_is_released(engine: Engine) {
     let site = Site::open(engine, SMALL).await;
     site.fill(8).await;
-    let (_, headers, before) = site.ask("/kk/feed/1.rss", &[]).await;
+    // The address that links name may lead elsewhere tomorrow, the one behind it never changes.
+    let (status, headers, _) = site.ask("/kk/feed/1.rss", &[]).await;
+    assert_eq!(status, StatusCode::TEMPORARY_REDIRECT);
+    assert_eq!(headers["location"], "/kk/feed/1-0.rss");
+    assert_eq!(headers["cache-control"], "no-cache");
+    let (_, headers, before) = site.ask("/kk/feed/1-0.rss", &[]).await;
     assert_eq!(
         headers["cache-control"],
         "public, max-age=31536000, immutable"
@@ -355,20 +361,38 @@ async fn a_closed_page_never_changes_whatever_is_released(engine: Engine) {
         site.publish("kk", "economy", &format!("Кейінгі {n}-хабар"))
             .await;
     }
-    // A translation, a new name of the section: what stands in the page already stays as it was.
     site.shelf.refresh().await.unwrap();
-    let (status, headers, after) = site.ask("/kk/feed/1.rss", &[]).await;
+    let (status, headers, after) = site.ask("/kk/feed/1-0.rss", &[]).await;
     assert_eq!((status, &after), (StatusCode::OK, &before));
     assert_eq!(headers["etag"], etag.as_str());
     let asked = site
-        .ask("/kk/feed/1.rss", &[("if-none-match", &etag)])
+        .ask("/kk/feed/1-0.rss", &[("if-none-match", &etag)])
         .await;
     assert_eq!(asked.0, StatusCode::NOT_MODIFIED);
     assert_eq!(asked.1["cache-control"], headers["cache-control"]);
     let zipped = site
-        .ask("/kk/feed/1.rss", &[("accept-encoding", "gzip")])
+        .ask("/kk/feed/1-0.rss", &[("accept-encoding", "gzip")])
         .await;
     assert_eq!(zipped.1["content-encoding"], "gzip");
+    // Nor do settings change it, or another program beside this one.
+    let mut app = site.app;
+    let mut config = (*app.core.config).clone();
+    config.newsroom.accent = "#123456".to_owned();
+    config.feeds.tombstone_days = 7;
+    app.core.config = Arc::new(config);
+    let other = Site::over(app);
+    let (_, again, bytes) = other.ask("/kk/feed/1-0.rss", &[]).await;
+    assert_eq!((&bytes, &again["etag"]), (&before, &headers["etag"]));
+    assert_eq!(again["last-modified"], headers["last-modified"]);
+    // At another origin it is another page: its links lead there.
+    let mut app = other.app;
+    let mut config = (*app.core.config).clone();
+    config.server.public_url = "https://other.example".to_owned();
+    app.core.config = Arc::new(config);
+    let moved = Site::over(app);
+    let (_, _, bytes) = moved.ask("/kk/feed/1-0.rss", &[]).await;
+    let text = String::from_utf8(bytes).unwrap();
+    assert!(text.contains("https://other.example/kk/feed/1-0.rss"));
 }
 
 async fn a_corrected_article_leaves_its_page_and_comes_back_to_the_head(engine: Engine) {
@@ -388,7 +412,8 @@ async fn a_corrected_article_leaves_its_page_and_comes_back_to_the_head(engine: 
     assert!(rss.contains("Sun, 01 Mar 2026 00:00:00 +0500"));
     // The page's address leads to what it holds now; those of its neighbours, and their bytes, stay as they were.
     let new = site.read("/kk/feed/1.atom").await;
-    assert_ne!(new.path, "/kk/feed/1.atom");
+    assert_ne!(new.path, old.path);
+    assert_eq!(site.read(&old.path).await.path, new.path);
     assert!(new.is_immutable);
     assert_eq!(new.ids, [guid(&made[1])]);
     assert_eq!(site.read("/kk/feed/3.atom").await.bytes, third.bytes);
@@ -435,6 +460,32 @@ async fn a_withdrawn_article_leaves_its_page_and_its_old_address_at_once(engine:
         let ids = once(site.ids(&format!("/kk/feed.{format}"), rel).await);
         assert_eq!(ids, guids(left.clone().map(|(_, made)| made)));
     }
+}
+
+async fn a_page_no_longer_links_a_translation_that_was_withdrawn(engine: Engine) {
+    let site = Site::open(engine, SMALL).await;
+    let mut made = site.fill(10).await;
+    let draft = Draft {
+        story_uid: Some(made[0].story_uid.clone()),
+        ..Draft::new(language("en"), "The minister resigns", "<p>No.</p>")
+    };
+    made.push(newsroom::publish(&site.app.core, draft).await.unwrap());
+    site.shelf.refresh().await.unwrap();
+    for format in ["rss", "atom", "json"] {
+        let page = site.read(&format!("/kk/feed/1.{format}")).await;
+        let text = String::from_utf8(page.bytes).unwrap();
+        let linked = text.contains("/en/news/the-minister-resigns");
+        // RSS has no place for it.
+        assert_eq!(linked, format != "rss");
+    }
+    site.withdraw(&made[10], None).await;
+    for format in ["rss", "atom", "json"] {
+        let page = site.read(&format!("/kk/feed/1.{format}")).await;
+        assert_eq!(page.ids, [guid(&made[1]), guid(&made[0])]);
+        assert!(!String::from_utf8(page.bytes).unwrap().contains("minister"));
+    }
+    let (status, ..) = site.ask("/kk/feed/1-0.atom", &[]).await;
+    assert_eq!(status, StatusCode::TEMPORARY_REDIRECT);
 }
 
 async fn an_imported_archive_goes_into_the_pages_of_its_time(engine: Engine) {

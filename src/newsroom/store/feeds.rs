@@ -147,6 +147,23 @@ pub async fn list_moves(
     })
 }
 
+/// Public articles of those languages (empty: of all) that lost a translation by an entry with `after < no <= upto`.
+pub async fn list_widowed(
+    db: &Db,
+    after: i64,
+    upto: i64,
+    languages: &[Language],
+) -> Result<Vec<Move>> {
+    on_db!(db, c => {
+        let mut query = QueryBuilder::new(
+            "SELECT l.no, a.id AS article_id, 1 = 0 AS is_refiled, a.feed_at AS left_at, CAST(NULL AS BIGINT) AS feed_at FROM release_log l JOIN article gone ON gone.id = l.article_id \
+             JOIN article a ON a.story_id = gone.story_id AND a.state = 'released' WHERE l.kind = 'withdrawn' AND l.no > ");
+        query.push_bind(after).push(" AND l.no <= ").push_bind(upto);
+        push_one_of!(query, "a.language", languages);
+        query.push(" ORDER BY l.no").build_query_as().fetch_all(c).await
+    })
+}
+
 /// Which of those articles the filter lets through, whatever their state.
 pub async fn list_matching(db: &Db, filter: &Filter, ids: &[i64]) -> Result<Vec<i64>> {
     let mut matching = Vec::new();

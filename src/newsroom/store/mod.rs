@@ -18,7 +18,7 @@ mod write;
 pub(super) use enclosures::replace_enclosures;
 pub use feeds::{
     End, FeedPosition, Move, Stretch, Withdrawn, find_last_withdrawal, list_feed, list_known_tags,
-    list_matching, list_moves, list_positions, list_withdrawn,
+    list_matching, list_moves, list_positions, list_widowed, list_withdrawn,
 };
 pub(super) use log::{NewEntry, Subject, append_log};
 pub use log::{

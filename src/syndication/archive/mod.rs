@@ -5,9 +5,9 @@
 //! exactly one document, and nothing that is released moves anything in a closed page.
 //!
 //! A correction takes an article out of its page and brings it back to the head; a withdrawal takes it out; an import may put
-//! some in. Such a page gets another **version**. All links name a page by its number alone, so they stay as they are. The
-//! address without a version answers with the page as it was closed; once the page has a version, with a redirect to that one.
-//! Whatever answers with bytes always answers with the same.
+//! some in. Such a page gets another **version**. All links name a page by its number alone, so they stay as they are; that
+//! address redirects to the version that holds now, and may not be kept. The address with a version answers with bytes, for ever
+//! the same ones, or with a redirect once another version holds: so no cache goes on showing what was withdrawn.
 
 mod repage;
 pub(super) mod store;
@@ -30,7 +30,7 @@ pub struct Page {
     /// Position of its newest article when it was closed; the next page begins behind it.
     #[sqlx(flatten)]
     pub upto: FeedPosition,
-    /// Number of the log entry that last changed which articles stand in it; 0 if none did since it was closed.
+    /// Number of the last log entry that may have changed what stands in it; 0 if none did since it was closed.
     pub version: i64,
 }
 
@@ -41,8 +41,8 @@ pub struct PageKey {
     pub feed: FeedKey,
     /// From 1, the oldest.
     pub page: i64,
-    /// See [`Page::version`].
-    pub version: i64,
+    /// See [`Page::version`]; none where whatever holds now is meant.
+    pub version: Option<i64>,
 }
 
 impl PageKey {
@@ -51,36 +51,31 @@ impl PageKey {
         let (folder, file) = path.rsplit_once('/')?;
         let (name, extension) = file.split_once('.')?;
         let feed = FeedKey::parse(&format!("{folder}.{extension}"))?;
-        let (page, version) = name.split_once('-').unwrap_or((name, "0"));
         let number = |text: &str| {
             let number: i64 = text.parse().ok()?;
             (number.to_string() == text && number >= 0).then_some(number)
         };
+        let (page, version) = match name.split_once('-') {
+            Some((page, version)) => (page, Some(number(version)?)),
+            None => (name, None),
+        };
         let key = Self {
             feed,
             page: number(page).filter(|page| *page > 0)?,
-            version: number(version)?,
+            version,
         };
-        let is_plain = key.version > 0 || !name.contains('-');
-        (is_plain && !key.feed.scope.is_dynamic()).then_some(key)
+        (!key.feed.scope.is_dynamic()).then_some(key)
     }
 
     /// Its path on our host.
     pub fn path(&self) -> String {
-        page_path(
-            &self.feed.scope,
-            self.feed.format,
-            self.page,
-            Some(self.version),
-        )
+        page_path(&self.feed.scope, self.feed.format, self.page, self.version)
     }
 }
 
 /// The path of a page; the one that links name has no version.
 pub fn page_path(scope: &Scope, format: Format, page: i64, version: Option<i64>) -> String {
-    let version = version
-        .filter(|version| *version > 0)
-        .map_or_else(String::new, |version| format!("-{version}"));
+    let version = version.map_or_else(String::new, |version| format!("-{version}"));
     format!(
         "{}/feed/{page}{version}.{}",
         scope.folder(),
@@ -147,6 +142,7 @@ mod tests {
         for path in [
             "/feed/1.rss",
             "/kk/feed/12.atom",
+            "/kk/feed/12-0.atom",
             "/kk/feed/12-1043.json",
             "/ru/sections/economy/feed/3.rss",
             "/ru/tags/su-tasqyny/feed/3-9.rss",
@@ -162,7 +158,6 @@ mod tests {
             "/feed/01.rss",
             "/feed/+1.rss",
             "/feed/-1.rss",
-            "/feed/1-0.rss",
             "/feed/1-.rss",
             "/feed/1-02.rss",
             "/feed/1-2-3.rss",

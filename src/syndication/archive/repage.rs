@@ -66,39 +66,27 @@ async fn mark(
     last: Page,
 ) -> Result<()> {
     let (left, came) = moved(db, plan, filter, log_no, last).await?;
-    let Some(lowest) = left.keys().chain(came.keys()).min() else {
-        return Ok(());
-    };
-    let pages = store::list_pages_from(db, &plan.scope, *lowest).await?;
-    let page_of = |position: FeedPosition| {
-        let index = pages.partition_point(|page| page.upto < position);
-        pages.get(index)
-    };
-    let mut grown: BTreeSet<i64> = BTreeSet::new();
+    let mut grown: BTreeMap<i64, Page> = BTreeMap::new();
     for (position, no) in left.iter().chain(&came) {
-        if let Some(page) = page_of(*position) {
+        if let Some(page) = store::find_page_at(db, &plan.scope, *position).await? {
             let version = plan.versions.entry(page.page).or_insert(0);
             *version = (*version).max(*no);
             if came.contains_key(position) {
-                grown.insert(page.page);
+                grown.insert(page.page, page);
             }
         }
     }
-    for number in grown {
+    for (number, page) in grown {
+        let before = store::find_page(db, &plan.scope, number - 1).await?;
         let stretch = Stretch {
-            after: store::find_page(db, &plan.scope, number - 1)
-                .await?
-                .map(|page| page.upto),
-            upto: pages
-                .iter()
-                .find(|page| page.page == number)
-                .map(|page| page.upto),
+            after: before.map(|before| before.upto),
+            upto: Some(page.upto),
         };
         let most = 2 * size;
         let found = newsroom::list_positions(db, filter, stretch, End::Oldest, most + 1).await?;
         if found.len() as i64 > most {
             plan.cut = Some(number);
-            plan.last = store::find_page(db, &plan.scope, number - 1).await?;
+            plan.last = before;
             plan.versions.retain(|page, _| *page < number);
             break;
         }
@@ -114,7 +102,10 @@ async fn moved(
     log_no: i64,
     last: Page,
 ) -> Result<(BTreeMap<FeedPosition, i64>, BTreeMap<FeedPosition, i64>)> {
-    let mut moves = newsroom::list_moves(db, log_no, plan.log_no, &filter.languages).await?;
+    let languages = &filter.languages;
+    let mut moves = newsroom::list_moves(db, log_no, plan.log_no, languages).await?;
+    // A page that links a withdrawn translation has other words to say, although it holds the same articles.
+    moves.extend(newsroom::list_widowed(db, log_no, plan.log_no, languages).await?);
     let is_closed = |position: &FeedPosition| *position <= last.upto;
     let at = |id, feed_at| FeedPosition { feed_at, id };
     moves.retain(|one| {

@@ -32,11 +32,12 @@ pub async fn find_last_page(db: &Db, scope: &str) -> Result<Option<Page>> {
         .bind(scope).fetch_optional(c).await)
 }
 
-/// The page that a position stands in and all behind it, in order.
-pub async fn list_pages_from(db: &Db, scope: &str, position: FeedPosition) -> Result<Vec<Page>> {
+/// The page that a position stands in.
+pub async fn find_page_at(db: &Db, scope: &str, position: FeedPosition) -> Result<Option<Page>> {
     on_db!(db, c => sqlx::query_as(
-        "SELECT page, upto_at AS feed_at, upto_id AS id, version FROM archive_page WHERE scope = $1 AND (upto_at, upto_id) >= ($2, $3) ORDER BY page")
-        .bind(scope).bind(position.feed_at).bind(position.id).fetch_all(c).await)
+        "SELECT page, upto_at AS feed_at, upto_id AS id, version FROM archive_page \
+         WHERE scope = $1 AND (upto_at, upto_id) >= ($2, $3) ORDER BY upto_at, upto_id LIMIT 1")
+        .bind(scope).bind(position.feed_at).bind(position.id).fetch_optional(c).await)
 }
 
 /// Writes a plan; false if somebody else has moved the archive on since the plan was made. Bytes of pages that changed go.
@@ -75,15 +76,15 @@ pub async fn save_plan(tx: &mut Tx, plan: &Plan) -> Result<bool> {
     Ok(true)
 }
 
-/// Validators of a page that somebody has read before, if its bytes are of that build.
-pub async fn find_file(db: &Db, feed_key: &str, build: i64) -> Result<Option<Row>> {
+/// Validators of a page that somebody has read before, if it was written for that origin.
+pub async fn find_file(db: &Db, feed_key: &str, origin: &str) -> Result<Option<Row>> {
     let found: Option<(String, Timestamp)> = on_db!(db, c => sqlx::query_as(
-        "SELECT etag, last_modified FROM archive_file WHERE feed_key = $1 AND build = $2")
-        .bind(feed_key).bind(build).fetch_optional(c).await)?;
+        "SELECT etag, last_modified FROM archive_file WHERE feed_key = $1 AND origin = $2")
+        .bind(feed_key).bind(origin).fetch_optional(c).await)?;
     Ok(found.map(|(etag, last_modified)| Row {
         feed_key: feed_key.to_owned(),
         log_no: 0,
-        build,
+        build: 0,
         etag,
         last_modified,
         as_of: Timestamp::from_millis(0),
@@ -102,12 +103,13 @@ const LOCK_PAGE_SQLITE: &str = "SELECT version FROM archive_page WHERE scope = $
 const LOCK_PAGE_POSTGRES: &str =
     "SELECT version FROM archive_page WHERE scope = $1 AND page = $2 FOR SHARE";
 
-/// Keeps the bytes of a page, unless it has another version by now or somebody else was quicker; those of an older build give way.
+/// Keeps the bytes of a page, unless it has another version by now or somebody else was quicker. They hold addresses of the origin
+/// that they were written for; those of another give way.
 pub async fn keep_file(
     tx: &mut Tx,
     scope: &str,
-    page: i64,
-    version: i64,
+    (page, version): (i64, i64),
+    origin: &str,
     row: &Row,
     gzip: &[u8],
 ) -> Result<()> {
@@ -118,9 +120,9 @@ pub async fn keep_file(
         return Ok(());
     }
     on_tx!(tx, c => sqlx::query(
-        "INSERT INTO archive_file (feed_key, scope, page, build, etag, last_modified, gzip) VALUES ($1, $2, $3, $4, $5, $6, $7) \
-         ON CONFLICT (feed_key) DO UPDATE SET build = excluded.build, etag = excluded.etag, last_modified = excluded.last_modified, \
-         gzip = excluded.gzip WHERE archive_file.build < excluded.build")
-        .bind(&row.feed_key).bind(scope).bind(page).bind(row.build).bind(&row.etag).bind(row.last_modified).bind(gzip)
+        "INSERT INTO archive_file (feed_key, scope, page, origin, etag, last_modified, gzip) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+         ON CONFLICT (feed_key) DO UPDATE SET origin = excluded.origin, etag = excluded.etag, last_modified = excluded.last_modified, \
+         gzip = excluded.gzip WHERE archive_file.origin <> excluded.origin")
+        .bind(&row.feed_key).bind(scope).bind(page).bind(origin).bind(&row.etag).bind(row.last_modified).bind(gzip)
         .execute(c).await.map(|_| ()))
 }

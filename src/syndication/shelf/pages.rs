@@ -1,5 +1,5 @@
 //! Closed pages of archives. They are built when somebody first reads them and kept from then on, so that their bytes stay as they
-//! are whatever happens to section names, translations or quiet edits.
+//! are whatever happens to settings, section names, new translations or quiet edits.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub enum PageLookup {
     Unknown,
     /// The page's address is another for good: it was written in an unusual way.
     Moved(String),
-    /// The page has another version now, or is not closed yet: look there for the time being.
+    /// The version that holds now stands there, or the head where the page is not closed yet.
     SeeOther(String),
     /// The feed has ended.
     Gone,
@@ -70,6 +70,7 @@ impl Shelf {
             return Err(ShelfError::Waiting);
         }
         let (db, folder) = (&self.core.db, scope.folder());
+        let origin = self.core.config.server.base_url();
         for _ in 0..TRIES {
             let page = archive::store::find_page(db, &folder, key.page).await?;
             let Some(page) = page else {
@@ -81,12 +82,12 @@ impl Shelf {
                     PageLookup::Unknown
                 });
             };
-            if page.version != key.version {
+            if key.version != Some(page.version) {
                 let format = key.feed.format;
                 let path = page_path(scope, format, page.page, Some(page.version));
                 return Ok(PageLookup::SeeOther(path));
             }
-            if let Some(row) = archive::store::find_file(db, &path[1..], state.build).await? {
+            if let Some(row) = archive::store::find_file(db, &path[1..], origin).await? {
                 return Ok(PageLookup::Page(FoundPage {
                     format: key.feed.format,
                     head: Arc::new(Head::of_page(&row, &self.core.config)),
@@ -132,7 +133,7 @@ impl Shelf {
             let row = Row {
                 feed_key: key.path()[1..].to_owned(),
                 log_no: 0,
-                build: state.build,
+                build: 0,
                 etag: finished.stem.clone(),
                 last_modified: self.core.clock.now().floor_to_secs(),
                 as_of: Timestamp::from_millis(0),
@@ -140,7 +141,7 @@ impl Shelf {
             };
             let mut tries = 0;
             loop {
-                match self.keep_page(key, &row, &finished).await {
+                match self.keep_page(key, page, &row, &finished).await {
                     Err(error) if is_retryable(&error) && tries < 5 => tries += 1,
                     done => break done?,
                 }
@@ -152,13 +153,16 @@ impl Shelf {
     async fn keep_page(
         &self,
         key: &PageKey,
+        page: Page,
         row: &Row,
         finished: &Rendered,
     ) -> crate::db::Result<()> {
         let mut tx = self.core.db.begin().await?;
         let folder = key.feed.scope.folder();
+        let origin = self.core.config.server.base_url();
         for (_, packed) in &finished.coded {
-            archive::store::keep_file(&mut tx, &folder, key.page, key.version, row, packed).await?;
+            let numbers = (page.page, page.version);
+            archive::store::keep_file(&mut tx, &folder, numbers, origin, row, packed).await?;
         }
         tx.commit().await
     }
