@@ -196,7 +196,7 @@ def alike(number, paragraphs=12):
     return f"{place}: {subject}, {number}-хабар", body
 
 
-def varied(number, words=330):
+def varied(number, words=300):
     """A story whose words are all its own: it packs as badly as real news do, or worse."""
     dice = random.Random(number)
     text = " ".join("".join(dice.choices(SYLLABLES, k=dice.randint(2, 4))) for _ in range(words))
@@ -239,8 +239,8 @@ def median(rounds, key):
 def speed():
     house = House("speed")
     house.bring(
-        [(n, *alike(n), ["Alike"] + (["Some"] if n < 7 else [])) for n in range(60)]
-        + [(n, *varied(n), ["Varied"]) for n in range(100, 160)])
+        [(n, *alike(n), ["Alike"] + (["Some"] if n < 7 else [])) for n in range(50)]
+        + [(n, *varied(n), ["Varied"]) for n in range(100, 150)])
     house.serve()
     files = WORK / "files"
     files.mkdir()
