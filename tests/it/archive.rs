@@ -377,7 +377,7 @@ async fn a_closed_page_never_changes_whatever_is_released(engine: Engine) {
     // Nor do settings change it, or another program beside this one.
     let mut app = site.app;
     let mut config = (*app.core.config).clone();
-    config.newsroom.accent = "#123456".to_owned();
+    "#123456".clone_into(&mut config.newsroom.accent);
     config.feeds.tombstone_days = 7;
     app.core.config = Arc::new(config);
     let other = Site::over(app);
@@ -387,7 +387,7 @@ async fn a_closed_page_never_changes_whatever_is_released(engine: Engine) {
     // At another origin it is another page: its links lead there.
     let mut app = other.app;
     let mut config = (*app.core.config).clone();
-    config.server.public_url = "https://other.example".to_owned();
+    "https://other.example".clone_into(&mut config.server.public_url);
     app.core.config = Arc::new(config);
     let moved = Site::over(app);
     let (_, _, bytes) = moved.ask("/kk/feed/1-0.rss", &[]).await;
