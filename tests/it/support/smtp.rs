@@ -468,9 +468,12 @@ async fn read_message(
             Some(*then)
         }
         Some(Act::Wait) => {
-            // The message is the peer's; only its word is late.
+            // The message is the peer's; only its word is late. Whoever sees it in the journal may open the gate at once, so the
+            // wait begins before that.
+            let mut opened = std::pin::pin!(inner.gate.notified());
+            opened.as_mut().enable();
             inner.take(from, to, &message);
-            inner.gate.notified().await;
+            opened.await;
             Some(Act::say("250 2.0.0 late"))
         }
         None => {
