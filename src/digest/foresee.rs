@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::foresight::Foresight;
-use super::gather::{Content, Divided, Frame, Gathered};
+use super::gather::{Content, Divided, Gathered};
 use super::open::decide_in;
 use super::plan::{Tally, rule_date};
 use super::preview::compile_only;
@@ -11,7 +11,7 @@ use super::store::{self, OpenRun};
 use super::{DigestError, RunReport};
 use crate::audience::resume_paused_in;
 use crate::audience::store::{
-    advance, get_newsletter, get_slot, list_due_slots, lock_chunk, lock_slot, update_slot_next,
+    advance, get_newsletter, list_due_slots, lock_chunk, lock_slot, update_slot_next,
 };
 use crate::db::Tx;
 use crate::theme::Theme;
@@ -84,18 +84,7 @@ async fn plan_one_dry(
     run: &OpenRun,
     foreseen: &Foresight,
 ) -> Result<RunReport, DigestError> {
-    let slot = get_slot(&core.db, run.slot_id).await?;
-    let newsletter = get_newsletter(&core.db, slot.newsletter_id).await?;
-    let frame = Frame::new(
-        core,
-        &newsletter,
-        &slot,
-        run.local_date,
-        run.to_no,
-        run.opened_at,
-    )
-    .await?;
-    let mut gathered = Gathered::new(core, newsletter, frame).await?;
+    let (slot, mut gathered) = Gathered::of_run(core, run).await?;
     gathered.foresee(foreseen.clone());
     let (mut tally, date) = (Tally::default(), rule_date(run, &slot));
     let (mut mailed_count, mut empty_count) = (0, 0);

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::DigestError;
 use super::foresight::Foresight;
 use super::pick::{Pick, Stories, pick};
-use super::store;
+use super::store::{self, OpenRun};
 use super::verdict::{Item, Window};
 use crate::audience::cadence::Cadence;
-use crate::audience::store::{Group, Member, Slot, list_selections};
+use crate::audience::store::{Group, Member, Slot, get_newsletter, get_slot, list_selections};
 use crate::audience::{Newsletter, Selection};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
@@ -112,6 +112,15 @@ impl Gathered {
             foreseen: Foresight::default(),
             sent_before: None,
         })
+    }
+
+    /// Nothing yet, for a run as it was opened; with its slot.
+    pub async fn of_run(core: &Core, run: &OpenRun) -> Result<(Slot, Self), DigestError> {
+        let slot = get_slot(&core.db, run.slot_id).await?;
+        let newsletter = get_newsletter(&core.db, slot.newsletter_id).await?;
+        let (date, to_no) = (run.local_date, run.to_no);
+        let frame = Frame::new(core, &newsletter, &slot, date, to_no, run.opened_at).await?;
+        Ok((slot, Self::new(core, newsletter, frame).await?))
     }
 
     /// Looks ahead: takes texts that wait for their hour for released.

@@ -6,15 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::gather::{Content, Divided, Frame, Gathered};
+use super::gather::{Content, Divided, Gathered};
 use super::open::TRIES;
 use super::prepare::{Outcome, Prepared, prepare};
 use super::store::{self, OpenRun};
 use super::{DigestError, RunIssue, RunReport};
 use crate::audience::cadence::Cadence;
-use crate::audience::store::{
-    Slot, advance, get_newsletter, get_slot, is_anyone_due, list_groups, lock_chunk,
-};
+use crate::audience::store::{Slot, advance, is_anyone_due, list_groups, lock_chunk};
 use crate::base::language::Language;
 use crate::db::is_retryable;
 use crate::delivery::store::{ensure_lane, insert_deliveries};
@@ -152,24 +150,14 @@ async fn work_run(
     theme: &Theme,
     run: &OpenRun,
 ) -> Result<Option<RunReport>, DigestError> {
-    let slot = get_slot(&core.db, run.slot_id).await?;
-    let newsletter = get_newsletter(&core.db, slot.newsletter_id).await?;
-    let frame = Frame::new(
-        core,
-        &newsletter,
-        &slot,
-        run.local_date,
-        run.to_no,
-        run.opened_at,
-    )
-    .await?;
+    let (slot, gathered) = Gathered::of_run(core, run).await?;
     let mut planner = Planner {
         core,
         theme,
         run,
         date: rule_date(run, &slot),
         slot,
-        gathered: Gathered::new(core, newsletter, frame).await?,
+        gathered,
         prepared: BTreeMap::new(),
         lanes: HashMap::new(),
         set_aside: BTreeSet::new(),

@@ -100,13 +100,11 @@ async fn read_head(
     } else {
         Some(repage(db, &scope.folder(), &filter, items, head).await?)
     };
-    let last = plan.as_ref().and_then(|plan| plan.last);
-    let stretch = Stretch {
-        after: last.map(|page| page.upto),
-        upto: None,
+    let articles = match &plan {
+        Some(plan) => newsroom::list_articles(db, &plan.head).await?,
+        None => newsroom::list_feed(db, &filter, Stretch::default(), items).await?,
     };
-    let most = if plan.is_some() { i64::MAX } else { items };
-    let articles = newsroom::list_feed(db, &filter, stretch, most).await?;
+    let last = plan.as_ref().and_then(|plan| plan.last);
     let since = as_of.plus_secs(-config.feeds.tombstone_days * 86_400);
     let place = Place::Head(last.map_or(0, |page| page.page));
     let mut material = sections.material(source, scope, place, articles).await?;

@@ -1,8 +1,6 @@
 //! Seeing ahead from the command line: preview, plan on trial, the next sends. Nothing of it leaves a trace, and all of it agrees
 //! with what is done afterwards.
 
-use std::process::Output;
-
 use jarshy::audience::{Cadence, Wishes};
 use jarshy::base::time::Timestamp;
 use jarshy::newsroom::Draft;
@@ -11,7 +9,7 @@ use jarshy::{on_db, on_tx};
 use crate::both_engines;
 use crate::support::desk::{Desk, language, wishes};
 use crate::support::dump::dump;
-use crate::support::{Engine, NEWSROOM, SECRETS};
+use crate::support::{Engine, told};
 
 both_engines!(
     looking_ahead_changes_no_row_of_any_table,
@@ -26,27 +24,6 @@ const MORNING: &str = "2026-02-28T08:00:00+05:00";
 const FLOOD: &str = "В области начали готовиться к паводку";
 const BRIDGE: &str = "Мост через Есиль закроют на ремонт";
 const SCHOOL: &str = "Ауылда жаңа мектеп ашылды";
-
-/// The command as an operator types it.
-pub fn jarshy(desk: &Desk, args: &[&str]) -> Output {
-    let path = desk.app.folder.path().join("jarshy.toml");
-    let text = format!(
-        "{NEWSROOM}{SECRETS}[database]\nurl = \"{}\"\n",
-        desk.app.database_url
-    );
-    std::fs::write(&path, text).unwrap();
-    std::process::Command::new(env!("CARGO_BIN_EXE_jarshy"))
-        .arg("--config")
-        .arg(&path)
-        .args(args)
-        .output()
-        .unwrap()
-}
-
-pub fn told(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
 
 async fn pause(desk: &Desk, address: &str, until: &str) {
     let mut tx = desk.core().db.begin().await.unwrap();
@@ -94,7 +71,7 @@ async fn looking_ahead_changes_no_row_of_any_table(engine: Engine) {
         &["explain", "a@example.org"],
         &["explain", "b@example.org", "--json"],
     ] {
-        let said = told(&jarshy(&desk, &[args, &["--at", MORNING]].concat()));
+        let said = told(&desk.app.jarshy("", &[args, &["--at", MORNING]].concat()));
         assert!(!said.is_empty());
         let after = dump(&desk.core().db).await;
         for (table, rows) in &before {
@@ -122,7 +99,7 @@ async fn a_plan_on_trial_says_what_the_plan_then_does(engine: Engine) {
     desk.publish("kk", SCHOOL).await;
     embargoed(&desk, BRIDGE, "2026-02-28T07:30:00+05:00").await;
     let dry = ["digest", "plan", "--dry-run", "--at", MORNING];
-    let words = told(&jarshy(&desk, &dry));
+    let words = told(&desk.app.jarshy("", &dry));
     assert!(
         words.contains("          1 reader · kk→ru · 3 stories · «"),
         "{words}"
@@ -137,12 +114,15 @@ async fn a_plan_on_trial_says_what_the_plan_then_does(engine: Engine) {
         words.contains("          1 reader has nothing new and no mail\n"),
         "{words}"
     );
-    let foretold: serde_json::Value =
-        serde_json::from_str(&told(&jarshy(&desk, &[&dry[..], &["--json"]].concat()))).unwrap();
-    let done: serde_json::Value = serde_json::from_str(&told(&jarshy(
-        &desk,
-        &["digest", "plan", "--json", "--at", MORNING],
-    )))
+    let foretold: serde_json::Value = serde_json::from_str(&told(
+        &desk.app.jarshy("", &[&dry[..], &["--json"]].concat()),
+    ))
+    .unwrap();
+    let done: serde_json::Value = serde_json::from_str(&told(
+        &desk
+            .app
+            .jarshy("", &["digest", "plan", "--json", "--at", MORNING]),
+    ))
     .unwrap();
     let plain = |reports: &serde_json::Value| {
         let mut all: Vec<serde_json::Value> = reports.as_array().unwrap().clone();
@@ -165,9 +145,13 @@ async fn a_plan_on_trial_says_what_the_plan_then_does(engine: Engine) {
 
     // A date that is held is told as such, with what it would be.
     desk.publish("ru", "Третья новость").await;
-    told(&jarshy(&desk, &["digest", "hold", "--date", "2026-03-01"]));
-    let words = told(&jarshy(
-        &desk,
+    told(
+        &desk
+            .app
+            .jarshy("", &["digest", "hold", "--date", "2026-03-01"]),
+    );
+    let words = told(&desk.app.jarshy(
+        "",
         &[
             "digest",
             "plan",
@@ -195,10 +179,11 @@ async fn a_preview_shows_any_moment(engine: Engine) {
     desk.translate(&flood, "kk", "Облыста су тасқынына дайындық басталды")
         .await;
     let preview = |at: &str| {
-        told(&jarshy(
-            &desk,
-            &["digest", "preview", "a@example.org", "--at", at],
-        ))
+        told(
+            &desk
+                .app
+                .jarshy("", &["digest", "preview", "a@example.org", "--at", at]),
+        )
     };
     assert_eq!(
         preview("2026-02-28T20:00:00+05:00"),
@@ -217,8 +202,8 @@ async fn a_preview_shows_any_moment(engine: Engine) {
     );
     // The digest that was sent, as it was: the same parts but for the links, which are nobody's.
     let out = desk.app.folder.path().join("past");
-    told(&jarshy(
-        &desk,
+    told(&desk.app.jarshy(
+        "",
         &[
             "digest",
             "preview",
@@ -245,7 +230,7 @@ async fn a_preview_shows_any_moment(engine: Engine) {
         if sentence.is_empty() {
             desk.leave(address).await;
         }
-        let refused = jarshy(&desk, &["digest", "preview", address]);
+        let refused = desk.app.jarshy("", &["digest", "preview", address]);
         assert_eq!(refused.status.code(), Some(2));
         let said = String::from_utf8(refused.stderr).unwrap();
         assert!(
@@ -303,8 +288,8 @@ async fn the_next_sends_are_those_that_then_come(engine: Engine) {
         if let Some(until) = walk.paused_until {
             pause(&desk, "a@example.org", until).await;
         }
-        let said = told(&jarshy(
-            &desk,
+        let said = told(&desk.app.jarshy(
+            "",
             &[
                 "digest",
                 "next",
@@ -357,10 +342,11 @@ async fn the_next_sends_say_why(engine: Engine) {
     };
     desk.subscribe("a@example.org", wanted).await;
     let next = ["digest", "next", "a@example.org", "--at"];
-    let words = told(&jarshy(
-        &desk,
-        &[&next[..], &["2026-03-28T12:00:00+01:00"]].concat(),
-    ));
+    let words = told(
+        &desk
+            .app
+            .jarshy("", &[&next[..], &["2026-03-28T12:00:00+01:00"]].concat()),
+    );
     let lines: Vec<&str> = words.lines().collect();
     assert_eq!(
         lines[0],
@@ -373,10 +359,11 @@ async fn the_next_sends_say_why(engine: Engine) {
     );
     assert_eq!(lines.len(), 8);
     assert_eq!(lines[7], "so far nothing new: an empty day brings no mail");
-    let words = told(&jarshy(
-        &desk,
-        &[&next[..], &["2026-10-24T12:00:00+02:00"]].concat(),
-    ));
+    let words = told(
+        &desk
+            .app
+            .jarshy("", &[&next[..], &["2026-10-24T12:00:00+02:00"]].concat()),
+    );
     assert!(
         words.starts_with("Sun 2026-10-25 02:30 +02:00")
             && words.contains("the wall shows 02:30 twice: the first time counts"),
@@ -384,8 +371,8 @@ async fn the_next_sends_say_why(engine: Engine) {
     );
     pause(&desk, "a@example.org", "2026-04-02").await;
     desk.publish("ru", FLOOD).await;
-    let words = told(&jarshy(
-        &desk,
+    let words = told(&desk.app.jarshy(
+        "",
         &[&next[..], &["2026-03-30T12:00:00+02:00", "--count", "1"]].concat(),
     ));
     assert!(
@@ -405,16 +392,16 @@ async fn the_next_sends_say_why(engine: Engine) {
         ..wishes(&["ru"], "Europe/Berlin")
     };
     desk.subscribe("b@example.org", immediate).await;
-    let words = told(&jarshy(&desk, &["digest", "next", "b@example.org"]));
+    let words = told(&desk.app.jarshy("", &["digest", "next", "b@example.org"]));
     assert!(
         words.contains("as soon as something matches, at most every five minutes"),
         "{words}"
     );
     desk.leave("b@example.org").await;
     assert_eq!(
-        told(&jarshy(&desk, &["digest", "next", "b@example.org"])),
+        told(&desk.app.jarshy("", &["digest", "next", "b@example.org"])),
         "none: the person has left\n"
     );
-    let unknown = jarshy(&desk, &["digest", "next", "z@example.org"]);
+    let unknown = desk.app.jarshy("", &["digest", "next", "z@example.org"]);
     assert_eq!(unknown.status.code(), Some(2));
 }

@@ -730,7 +730,7 @@ async fn random_histories_keep_heads_and_pages_apart(engine: Engine) {
     for seed in 1..=HISTORIES {
         let mut world = World {
             site: Site::open(engine, SMALL).await,
-            chance: Chance::new(seed),
+            chance: Chance::counted(seed),
             minute: 0,
             articles: Vec::new(),
         };

@@ -1,7 +1,5 @@
 //! The life of a subscription, on both engines.
 
-use std::process::Output;
-
 use jarshy::audience::{self, AudienceError, Cadence, LeaveBy, SignUp, Wishes, store};
 use jarshy::base::address::EmailAddress;
 use jarshy::base::language::Language;
@@ -13,7 +11,7 @@ use jarshy::work::Core;
 use jarshy::{on_db, on_tx};
 
 use crate::both_engines;
-use crate::support::{Engine, NEWSROOM, SECRETS, TestApp};
+use crate::support::{Engine, TestApp};
 
 both_engines!(
     a_life_from_sign_up_to_return,
@@ -1488,21 +1486,6 @@ async fn newsletters_follow_the_settings(engine: Engine) {
 
 // ---- the command line ----
 
-fn jarshy(app: &TestApp, args: &[&str]) -> Output {
-    let path = app.folder.path().join("jarshy.toml");
-    let text = format!(
-        "{NEWSROOM}{SECRETS}[database]\nurl = \"{}\"\n",
-        app.database_url
-    );
-    std::fs::write(&path, text).unwrap();
-    std::process::Command::new(env!("CARGO_BIN_EXE_jarshy"))
-        .arg("--config")
-        .arg(&path)
-        .args(args)
-        .output()
-        .unwrap()
-}
-
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -1529,7 +1512,7 @@ async fn the_command_line_refuses_what_is_wrong_and_changes_nothing(engine: Engi
             .into_iter()
             .chain(args.iter().map(|a| &**a))
             .collect();
-        let output = jarshy(&house.app, &args);
+        let output = house.app.jarshy("", &args);
         assert!(!output.status.success(), "{args:?}");
         let said = text(&output.stderr);
         assert!(said.contains(word), "{args:?}: {said}");
@@ -1557,20 +1540,20 @@ async fn the_list_hides_addresses(engine: Engine) {
         "--consent",
         "signed list of 12 May",
     ];
-    let output = jarshy(&house.app, &add);
+    let output = house.app.jarshy("", &add);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(
         text(&output.stdout).contains("2 new, 0 known"),
         "{}",
         text(&output.stdout)
     );
-    assert!(text(&jarshy(&house.app, &add).stdout).contains("0 new, 2 known"));
+    assert!(text(&house.app.jarshy("", &add).stdout).contains("0 new, 2 known"));
     let evidence: Vec<String> = on_db!(&house.core().db, c => sqlx::query_scalar("SELECT evidence FROM consent ORDER BY id")
         .fetch_all(c).await)
     .unwrap();
     assert_eq!(evidence, vec!["daily; signed list of 12 May"; 2]);
 
-    let table = text(&jarshy(&house.app, &["subscriber", "list"]).stdout);
+    let table = text(&house.app.jarshy("", &["subscriber", "list"]).stdout);
     assert!(
         table.contains("a•••m@example.kz")
             && table.contains("ru,kk~sport~")
@@ -1578,15 +1561,14 @@ async fn the_list_hides_addresses(engine: Engine) {
         "{table}"
     );
     assert!(!table.contains("aigerim"), "{table}");
-    let json = jarshy(&house.app, &["subscriber", "list", "--json"]);
+    let json = house.app.jarshy("", &["subscriber", "list", "--json"]);
     let list: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(list.as_array().unwrap().len(), 2);
     assert_eq!(list[0]["address"], "a•••m@example.kz");
     assert_eq!(list[1]["time_zone"], "Europe/Berlin");
-    let full = jarshy(
-        &house.app,
-        &["subscriber", "list", "--json", "--show-addresses"],
-    );
+    let full = house
+        .app
+        .jarshy("", &["subscriber", "list", "--json", "--show-addresses"]);
     let list: serde_json::Value = serde_json::from_slice(&full.stdout).unwrap();
     assert_eq!(list[0]["address"], "aigerim@example.kz");
 }

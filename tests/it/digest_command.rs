@@ -1,7 +1,5 @@
 //! `jarshy digest` from outside: preview leaves no trace, plan says what it did, `--at` sets the clock of both.
 
-use std::process::Output;
-
 use jarshy::audience::{self, Cadence, Wishes};
 use jarshy::base::address::EmailAddress;
 use jarshy::base::language::Language;
@@ -10,27 +8,7 @@ use jarshy::newsroom::{self, Draft};
 use jarshy::on_db;
 
 use crate::both_engines;
-use crate::support::{Engine, NEWSROOM, SECRETS, TestApp};
-
-fn jarshy(app: &TestApp, args: &[&str]) -> Output {
-    let path = app.folder.path().join("jarshy.toml");
-    let text = format!(
-        "{NEWSROOM}{SECRETS}[database]\nurl = \"{}\"\n",
-        app.database_url
-    );
-    std::fs::write(&path, text).unwrap();
-    std::process::Command::new(env!("CARGO_BIN_EXE_jarshy"))
-        .arg("--config")
-        .arg(&path)
-        .args(args)
-        .output()
-        .unwrap()
-}
-
-fn told(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
+use crate::support::{Engine, TestApp, told};
 
 async fn count(app: &TestApp, table: &str) -> i64 {
     let sql = format!("SELECT COUNT(*) FROM {table}");
@@ -67,10 +45,7 @@ async fn a_digest_is_previewed_and_planned_at_the_hour_that_is_asked(engine: Eng
 
     // Looking.
     let preview = ["digest", "preview", "--at", early, "--subscriber"];
-    let seen = told(&jarshy(
-        &app,
-        &[&preview[..], &["aigerim@example.kz"]].concat(),
-    ));
+    let seen = told(&app.jarshy("", &[&preview[..], &["aigerim@example.kz"]].concat()));
     assert!(
         seen.contains("Subject: Река вернулась в берега\n"),
         "{seen}"
@@ -78,7 +53,7 @@ async fn a_digest_is_previewed_and_planned_at_the_hour_that_is_asked(engine: Eng
     let folder = app.folder.path().join("seen");
     let out = folder.to_str().unwrap();
     let wished = ["digest", "preview", "--at", early, "--languages", "ru,en"];
-    told(&jarshy(&app, &[&wished[..], &["--out", out]].concat()));
+    told(&app.jarshy("", &[&wished[..], &["--out", out]].concat()));
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     assert!(read("digest.html").contains("Река вернулась в берега"));
     assert!(read("digest.txt").contains("Река вернулась в берега"));
@@ -90,42 +65,42 @@ async fn a_digest_is_previewed_and_planned_at_the_hour_that_is_asked(engine: Eng
     assert!(source.contains("\r\nList-Unsubscribe: "), "{source}");
     let sport = [&wished[..], &["--sections", "sport"]].concat();
     assert_eq!(
-        told(&jarshy(&app, &sport)),
+        told(&app.jarshy("", &sport)),
         "nothing new: nobody is mailed\n"
     );
     let unknown = [&wished[..], &["--sections", "sports"]].concat();
-    let refused = jarshy(&app, &unknown);
+    let refused = app.jarshy("", &unknown);
     assert_eq!(refused.status.code(), Some(2));
     let sentence = String::from_utf8(refused.stderr).unwrap();
     assert!(sentence.contains("society, economy, sport"), "{sentence}");
-    let stranger = jarshy(&app, &[&preview[..], &["berik@example.kz"]].concat());
+    let stranger = app.jarshy("", &[&preview[..], &["berik@example.kz"]].concat());
     assert_eq!(stranger.status.code(), Some(2));
 
     // Planning: not before the hour, not on a dry run, once.
     let line = "08:00:00  Asia/Almaty  1 new story → 1 digest: қазақша→русский 1\n";
     assert_eq!(
-        told(&jarshy(&app, &["digest", "plan", "--at", early])),
+        told(&app.jarshy("", &["digest", "plan", "--at", early])),
         "nothing is due; next: 2026-02-28 08:00  Asia/Almaty\n"
     );
     let plan = ["digest", "plan", "--at", eight];
     assert_eq!(
-        told(&jarshy(&app, &[&plan[..], &["--dry-run"]].concat())),
+        told(&app.jarshy("", &[&plan[..], &["--dry-run"]].concat())),
         format!("{line}          1 reader · kk→ru · 1 story · «Река вернулась в берега»\n")
     );
     for table in ["letter", "delivery", "run", "issue"] {
         assert_eq!(count(&app, table).await, 0, "{table}");
     }
-    assert_eq!(told(&jarshy(&app, &plan)), line);
+    assert_eq!(told(&app.jarshy("", &plan)), line);
     assert_eq!(count(&app, "delivery").await, 1);
     let again: serde_json::Value =
-        serde_json::from_str(&told(&jarshy(&app, &[&plan[..], &["--json"]].concat()))).unwrap();
+        serde_json::from_str(&told(&app.jarshy("", &[&plan[..], &["--json"]].concat()))).unwrap();
     assert_eq!(again, serde_json::json!([]));
     assert_eq!(count(&app, "delivery").await, 1);
 
     // The letter is due at eight: at half past seven there is nothing to send, and no relay is asked.
-    let sent = told(&jarshy(&app, &["deliver", "--at", early]));
+    let sent = told(&app.jarshy("", &["deliver", "--at", early]));
     assert!(sent.contains("1 open, due later"), "{sent}");
-    let misplaced = jarshy(&app, &["verify", "--at", early]);
+    let misplaced = app.jarshy("", &["verify", "--at", early]);
     assert_eq!(misplaced.status.code(), Some(2));
 }
 

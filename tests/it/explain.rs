@@ -3,16 +3,14 @@
 use jarshy::audience::{self, SignUp, Wishes};
 use jarshy::base::address::EmailAddress;
 use jarshy::newsroom::{self, Draft};
-use jarshy::theme::Theme;
 use jarshy::{delivery, digest};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::ahead::{jarshy, told};
 use crate::both_engines;
 use crate::support::desk::{Desk, language, wishes};
 use crate::support::smtp::{Act, At, Peer};
-use crate::support::{Engine, TestApp};
+use crate::support::{Engine, told};
 
 both_engines!(
     m25_nothing_matched_is_said_with_each_story_and_its_reason,
@@ -44,7 +42,7 @@ async fn story(desk: &Desk, tag: &str, section: &str, title: &str) -> newsroom::
 
 fn explained(desk: &Desk, address: &str, more: &[&str]) -> Value {
     let args = [&["explain", address, "--json"][..], more].concat();
-    serde_json::from_str(&told(&jarshy(desk, &args))).unwrap()
+    serde_json::from_str(&told(&desk.app.jarshy("", &args))).unwrap()
 }
 
 /// The code of each story's reason, by title.
@@ -100,10 +98,11 @@ async fn m25_nothing_matched_is_said_with_each_story_and_its_reason(engine: Engi
     desk.app.set_time("2026-02-28T08:30:00+05:00");
     story(&desk, "kk", "sport", "Кешіккен жаңалық").await;
 
-    let words = told(&jarshy(
-        &desk,
-        &["explain", "aigerim@example.kz", "--at", NOON],
-    ));
+    let words = told(
+        &desk
+            .app
+            .jarshy("", &["explain", "aigerim@example.kz", "--at", NOON]),
+    );
     assert!(
         words.starts_with("a•••m@example.kz: active\n"),
         "the address is masked: {words}"
@@ -156,21 +155,6 @@ async fn m25_nothing_matched_is_said_with_each_story_and_its_reason(engine: Engi
     );
 }
 
-fn settings(port: u16) -> String {
-    format!(
-        "[mail]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\nehlo_name = \"mail.news.example.kz\"\n\
-         bounce_domain = \"bounce.news.example.kz\"\n[delivery]\nconnections = 1\nlease_secs = 60\nrenew_secs = 30\n"
-    )
-}
-
-async fn desk_with(engine: Engine, peer: &Peer) -> Desk {
-    let app = TestApp::spawn_with(engine, &settings(peer.port)).await;
-    newsroom::sync_sections(&app.core).await.unwrap();
-    audience::sync_newsletters(&app.core).await.unwrap();
-    let theme = Theme::load(&app.core.config).unwrap();
-    Desk { app, theme }
-}
-
 async fn send(desk: &Desk) {
     delivery::drain(desk.core(), &CancellationToken::new())
         .await
@@ -179,7 +163,7 @@ async fn send(desk: &Desk) {
 
 async fn m25_every_attempt_is_told_in_the_relays_own_words(engine: Engine) {
     let peer = Peer::start().await;
-    let desk = desk_with(engine, &peer).await;
+    let desk = Desk::with_relay(engine, &peer).await;
     for name in ["aigerim", "berik"] {
         desk.subscribe(&format!("{name}@example.kz"), wishes(&["ru"], ALMATY))
             .await;
@@ -216,10 +200,11 @@ async fn m25_every_attempt_is_told_in_the_relays_own_words(engine: Engine) {
     );
     send(&desk).await;
 
-    let words = told(&jarshy(
-        &desk,
-        &["explain", "aigerim@example.kz", "--at", NOON],
-    ));
+    let words = told(
+        &desk
+            .app
+            .jarshy("", &["explain", "aigerim@example.kz", "--at", NOON]),
+    );
     for line in [
         "«В области начали готовиться к паводку»: accepted\n",
         "2026-02-28 08:00:00 +05:00  delayed: 451 4.7.1 <a•••m@example.kz>: greylisted, come back later\n",
@@ -263,7 +248,7 @@ async fn m25_every_attempt_is_told_in_the_relays_own_words(engine: Engine) {
 
 async fn people_who_get_nothing_whatever_is_published(engine: Engine) {
     let desk = Desk::open(engine).await;
-    let unknown = jarshy(&desk, &["explain", "nobody@example.kz"]);
+    let unknown = desk.app.jarshy("", &["explain", "nobody@example.kz"]);
     assert_eq!(unknown.status.code(), Some(1));
     assert!(
         String::from_utf8(unknown.stdout)
@@ -337,8 +322,8 @@ async fn people_who_get_nothing_whatever_is_published(engine: Engine) {
         reasons(&late).contains(&"joined-later".to_owned()),
         "{late}"
     );
-    let other = jarshy(
-        &desk,
+    let other = desk.app.jarshy(
+        "",
         &["explain", "late@example.kz", "--newsletter", "weekly"],
     );
     assert!(
@@ -368,7 +353,11 @@ async fn what_became_of_a_run_is_told(engine: Engine) {
     );
     assert!(reasons(&missed).contains(&"missed".to_owned()), "{missed}");
     // Held, then cut.
-    told(&jarshy(&desk, &["digest", "hold", "--date", "2026-03-01"]));
+    told(
+        &desk
+            .app
+            .jarshy("", &["digest", "hold", "--date", "2026-03-01"]),
+    );
     desk.at("2026-03-01T08:00:00+05:00").await;
     let held = explained(
         &desk,

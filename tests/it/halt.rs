@@ -1,19 +1,15 @@
 //! Hold, release and cancel: the operator's word about mail under way (PRODUCT M4), and that the sum stays whole.
 
-use std::process::Output;
-
 use jarshy::delivery::store::get_total_sums;
 use jarshy::delivery::{self, Sums};
 use jarshy::digest::{self, Halt};
 use jarshy::on_db;
-use jarshy::theme::Theme;
-use jarshy::{audience, newsroom};
 use tokio_util::sync::CancellationToken;
 
 use crate::both_engines;
-use crate::support::desk::{Desk, wishes};
+use crate::support::desk::{Desk, PLAIN, relay, wishes};
 use crate::support::smtp::{Act, At, Peer};
-use crate::support::{Engine, NEWSROOM, SECRETS, TestApp};
+use crate::support::{Engine, told};
 
 both_engines!(
     m4_cancel_stops_a_running_send_and_the_sum_is_accepted_and_cancelled,
@@ -30,45 +26,6 @@ const ALMATY: &str = "Asia/Almaty";
 const MORNING: &str = "2026-02-28T08:00:00+05:00";
 const FLOOD: &str = "В области начали готовиться к паводку";
 const BRIDGE: &str = "Мост через Есиль закроют на ремонт";
-
-fn settings(port: u16) -> String {
-    format!(
-        "[mail]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\nehlo_name = \"mail.news.example.kz\"\n\
-         bounce_domain = \"bounce.news.example.kz\"\n[delivery]\nconnections = 1\nlease_secs = 60\nrenew_secs = 30\n"
-    )
-}
-
-async fn desk_with(engine: Engine, peer: &Peer) -> Desk {
-    let app = TestApp::spawn_with(engine, &settings(peer.port)).await;
-    newsroom::sync_sections(&app.core).await.unwrap();
-    audience::sync_newsletters(&app.core).await.unwrap();
-    let theme = Theme::load(&app.core.config).unwrap();
-    Desk { app, theme }
-}
-
-/// The command as an operator types it.
-fn jarshy(desk: &Desk, peer: Option<&Peer>, args: &[&str]) -> Output {
-    let path = desk.app.folder.path().join("jarshy.toml");
-    let mail = peer.map(|peer| settings(peer.port)).unwrap_or_default();
-    let text = format!(
-        "{NEWSROOM}{SECRETS}[database]\nurl = \"{}\"\n{mail}",
-        desk.app.database_url
-    );
-    std::fs::write(&path, text).unwrap();
-    std::process::Command::new(env!("CARGO_BIN_EXE_jarshy"))
-        .arg("--config")
-        .arg(&path)
-        .args(args)
-        .output()
-        .unwrap()
-}
-
-fn told(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone())
-        .unwrap()
-        .replace('\u{a0}', " ")
-}
 
 fn reader(n: usize) -> String {
     format!("r{n}@example.org")
@@ -112,7 +69,7 @@ async fn classes(desk: &Desk, state: &str) -> Vec<Option<String>> {
 
 async fn m4_cancel_stops_a_running_send_and_the_sum_is_accepted_and_cancelled(engine: Engine) {
     let peer = Peer::start().await;
-    let desk = desk_with(engine, &peer).await;
+    let desk = Desk::with_relay(engine, &peer).await;
     subscribe(&desk, 10).await;
     desk.publish("ru", FLOOD).await;
     desk.at(MORNING).await;
@@ -142,7 +99,7 @@ async fn m4_cancel_stops_a_running_send_and_the_sum_is_accepted_and_cancelled(en
         [Some("stopped".to_owned())]
     );
     desk.agrees().await;
-    let verify = told(&jarshy(&desk, Some(&peer), &["verify"]));
+    let verify = told(&desk.app.jarshy(&relay(peer.port, PLAIN), &["verify"]));
     assert!(
         verify.contains("cancelled by the operator: 4 were sent it, 6 will not get it\n"),
         "{verify}"
@@ -166,7 +123,7 @@ async fn m4_cancel_stops_a_running_send_and_the_sum_is_accepted_and_cancelled(en
 
 async fn m4_a_dot_that_is_written_when_cancel_comes_still_counts_as_accepted(engine: Engine) {
     let peer = Peer::start().await;
-    let desk = desk_with(engine, &peer).await;
+    let desk = Desk::with_relay(engine, &peer).await;
     subscribe(&desk, 6).await;
     desk.publish("ru", FLOOD).await;
     desk.at(MORNING).await;
@@ -178,9 +135,8 @@ async fn m4_a_dot_that_is_written_when_cancel_comes_still_counts_as_accepted(eng
         }
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
-    let words = told(&jarshy(
-        &desk,
-        Some(&peer),
+    let words = told(&desk.app.jarshy(
+        &relay(peer.port, PLAIN),
         &["digest", "cancel", &uid_of(&issue(&desk).await)[..8]],
     ));
     assert!(
@@ -247,7 +203,7 @@ async fn a_cancelled_issue_reaches_nobody_who_is_planned_later(engine: Engine) {
 
 async fn a_held_issue_waits_for_its_release(engine: Engine) {
     let peer = Peer::start().await;
-    let desk = desk_with(engine, &peer).await;
+    let desk = Desk::with_relay(engine, &peer).await;
     subscribe(&desk, 3).await;
     desk.publish("ru", FLOOD).await;
     desk.at(MORNING).await;
@@ -257,7 +213,7 @@ async fn a_held_issue_waits_for_its_release(engine: Engine) {
     assert_eq!((held[0].moved, held[0].sums.held), (3, 3));
     send(&desk).await.unwrap();
     assert!(peer.journal().is_empty());
-    let verify = told(&jarshy(&desk, Some(&peer), &["verify"]));
+    let verify = told(&desk.app.jarshy(&relay(peer.port, PLAIN), &["verify"]));
     let name = &held[0].uid[..8];
     assert!(
         verify.contains(&format!(
@@ -266,9 +222,8 @@ async fn a_held_issue_waits_for_its_release(engine: Engine) {
         "{verify}"
     );
     let at = "2026-02-28T09:00:00+05:00";
-    let words = told(&jarshy(
-        &desk,
-        Some(&peer),
+    let words = told(&desk.app.jarshy(
+        &relay(peer.port, PLAIN),
         &["digest", "release", name, "--at", at],
     ));
     assert!(
@@ -312,17 +267,17 @@ async fn a_date_that_is_held_is_not_planned_and_loses_nothing(engine: Engine) {
         .await;
     desk.publish("ru", FLOOD).await;
     let hold = ["digest", "hold", "--date", "2026-02-28"];
-    let words = told(&jarshy(&desk, None, &hold));
+    let words = told(&desk.app.jarshy("", &hold));
     assert!(
         words.contains("held: no digest of \"daily\" for 2026-02-28 is planned before"),
         "{words}"
     );
-    assert!(told(&jarshy(&desk, None, &hold)).contains("is held already"));
+    assert!(told(&desk.app.jarshy("", &hold)).contains("is held already"));
 
     // The hour comes: the window is frozen, nobody is planned.
     assert!(desk.at(MORNING).await.is_empty());
     assert_eq!(sums(&desk).await, Sums::default());
-    let plan = told(&jarshy(&desk, None, &["digest", "plan", "--at", MORNING]));
+    let plan = told(&desk.app.jarshy("", &["digest", "plan", "--at", MORNING]));
     assert!(
         plan.contains("of 2026-02-28 (daily, Asia/Almaty) is held:"),
         "{plan}"
@@ -330,7 +285,7 @@ async fn a_date_that_is_held_is_not_planned_and_loses_nothing(engine: Engine) {
     // What comes after the window was frozen is for the next one, also when the run is let go later.
     desk.publish("ru", BRIDGE).await;
     let release = ["digest", "release", "--date", "2026-02-28"];
-    told(&jarshy(&desk, None, &release));
+    told(&desk.app.jarshy("", &release));
     desk.at("2026-02-28T09:30:00+05:00").await;
     assert_eq!(
         desk.read(&reader(0)).await,
@@ -338,11 +293,11 @@ async fn a_date_that_is_held_is_not_planned_and_loses_nothing(engine: Engine) {
     );
 
     // Held past its time: the run is cut, and the stories come with the next digest.
-    told(&jarshy(
-        &desk,
-        None,
-        &["digest", "hold", "--date", "2026-03-01"],
-    ));
+    told(
+        &desk
+            .app
+            .jarshy("", &["digest", "hold", "--date", "2026-03-01"]),
+    );
     desk.at("2026-03-01T08:00:00+05:00").await;
     desk.at("2026-03-01T15:00:00+05:00").await;
     assert_eq!(desk.digests(&reader(0)).await.len(), 1);
@@ -391,11 +346,11 @@ async fn a_run_is_held_and_cancelled_as_a_whole(engine: Engine) {
     assert_eq!(held.len(), 2);
     assert_eq!(sums(&desk).await.held, 2);
     let number = run.to_string();
-    let words = told(&jarshy(
-        &desk,
-        None,
-        &["digest", "cancel", "--run", &number, "--json"],
-    ));
+    let words = told(
+        &desk
+            .app
+            .jarshy("", &["digest", "cancel", "--run", &number, "--json"]),
+    );
     let words: serde_json::Value = serde_json::from_str(&words).unwrap();
     assert_eq!(words[1]["sums"]["cancelled"], 1, "{words}");
     assert_eq!(sums(&desk).await.cancelled, 2);
@@ -433,7 +388,7 @@ async fn an_issue_that_is_held_twice_or_named_badly(engine: Engine) {
         (&["digest", "cancel", "--run", "99"], "there is no run 99"),
         (&["digest", "hold"], "required"),
     ] {
-        let output = jarshy(&desk, None, args);
+        let output = desk.app.jarshy("", args);
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains(sentence), "{said}");

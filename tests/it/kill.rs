@@ -17,7 +17,7 @@ use tokio::process::{Child, Command};
 
 use crate::both_engines;
 use crate::support::smtp::{Act, At, Offers, Peer};
-use crate::support::{Engine, NEWSROOM, SECRETS, TestApp};
+use crate::support::{Chance, Engine, NEWSROOM, SECRETS, TestApp};
 
 both_engines!(
     nobody_is_lost_and_nobody_is_mailed_twice_by_a_kill,
@@ -28,18 +28,6 @@ const CONNECTIONS: usize = 8;
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
-}
-
-/// The same numbers for the same seed (xorshift64).
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound.max(1)
-    }
 }
 
 /// Plans one letter for `people`, straight through the journal's store.
@@ -164,7 +152,7 @@ async fn until(what: &str, service: &Service, mut is_true: impl AsyncFnMut() -> 
 async fn nobody_is_lost_and_nobody_is_mailed_twice_by_a_kill(engine: Engine) {
     let people = number("JARSHY_KILL_DELIVERIES", 240) as usize;
     let kills = number("JARSHY_KILLS", 3) as usize;
-    let mut chance = Chance(number("JARSHY_KILL_SEED", 20_260_228) | 1);
+    let mut chance = Chance::new(number("JARSHY_KILL_SEED", 20_260_228));
 
     let app = TestApp::spawn(engine).await;
     // Long ago, so that everything is due by the machine's clock, which the binary goes by.

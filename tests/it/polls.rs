@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::both_engines;
-use crate::support::{Engine, TestApp};
+use crate::support::{Chance, Engine, TestApp};
 
 both_engines!(
     every_way_of_asking_is_answered_by_the_rules,
@@ -612,19 +612,6 @@ impl Feed {
 
 const ITEMS: usize = 6;
 
-/// Numbers that look random and are the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % n
-    }
-}
-
 async fn a_delta_laid_over_the_old_feed_gives_the_new_one(engine: Engine) {
     let (mut deltas, mut wholes) = (0, 0);
     for seed in 1..=4 {
@@ -632,15 +619,15 @@ async fn a_delta_laid_over_the_old_feed_gives_the_new_one(engine: Engine) {
         let app = TestApp::spawn_with(engine, &settings).await;
         newsroom::sync_sections(&app.core).await.unwrap();
         let house = House::new(&app.core);
-        let mut dice = Dice(seed);
+        let mut chance = Chance::counted(seed);
         let mut live: Vec<String> = Vec::new();
         // By format: every document there ever was, with whether something was withdrawn or came back since.
         let mut past: BTreeMap<&str, Vec<(String, Feed, bool)>> = BTreeMap::new();
         for step in 0..22 {
             app.core.clock.set(app.core.clock.now().plus_secs(61));
-            let may_be_whole = match dice.below(10) {
+            let may_be_whole = match chance.index(10) {
                 0 if live.len() > 2 => {
-                    let uid = live.swap_remove(dice.below(live.len()));
+                    let uid = live.swap_remove(chance.index(live.len()));
                     newsroom::withdraw(&app.core, &uid, None).await.unwrap();
                     true
                 }
@@ -649,7 +636,7 @@ async fn a_delta_laid_over_the_old_feed_gives_the_new_one(engine: Engine) {
                         title: Some(format!("Түзетілген {step}")),
                         ..Edit::default()
                     };
-                    let uid = &live[dice.below(live.len())];
+                    let uid = &live[chance.index(live.len())];
                     if kind == 1 {
                         newsroom::edit_quietly(&app.core, uid, edit).await.unwrap();
                     } else {
@@ -683,7 +670,7 @@ async fn a_delta_laid_over_the_old_feed_gives_the_new_one(engine: Engine) {
                 {
                     let case = format!("seed {seed} step {step} {path} from {old_stem}");
                     let tag = format!("W/\"{old_stem}-br\"");
-                    let accept = ["identity", "gzip", "br", "zstd"][dice.below(4)];
+                    let accept = ["identity", "gzip", "br", "zstd"][chance.index(4)];
                     let asked = [
                         ("a-im", "feed"),
                         ("if-none-match", &tag),

@@ -2,19 +2,16 @@
 
 use std::process::Output;
 
-use jarshy::audience;
 use jarshy::delivery::store::get_total_sums;
 use jarshy::delivery::{self, Sums};
-use jarshy::newsroom;
 use jarshy::on_tx;
-use jarshy::theme::Theme;
 use tokio_util::sync::CancellationToken;
 
 use crate::both_engines;
-use crate::support::desk::{Desk, wishes};
+use crate::support::desk::{Desk, PLAIN, relay, wishes};
 use crate::support::dump::dump;
 use crate::support::smtp::{Act, At, Offers, Peer, certificate};
-use crate::support::{Engine, NEWSROOM, SECRETS, TestApp};
+use crate::support::{Engine, told};
 
 both_engines!(
     a_past_issue_is_shown_byte_for_byte,
@@ -30,47 +27,8 @@ const NOON: &str = "2026-02-28T12:00:00+05:00";
 const FLOOD: &str = "В области начали готовиться к паводку";
 const BRIDGE: &str = "Мост через Есиль закроют на ремонт";
 
-fn settings(port: u16, more: &str) -> String {
-    format!(
-        "[mail]\nhost = \"127.0.0.1\"\nport = {port}\nehlo_name = \"mail.news.example.kz\"\n\
-         bounce_domain = \"bounce.news.example.kz\"\n{more}\n[delivery]\nconnections = 1\nlease_secs = 60\nrenew_secs = 30\n\
-         command_deadline_secs = 2\nconnect_deadline_secs = 2\n"
-    )
-}
-
-const PLAIN: &str = "tls = \"none\"";
-
-async fn desk_with(engine: Engine, peer: &Peer) -> Desk {
-    let app = TestApp::spawn_with(engine, &settings(peer.port, PLAIN)).await;
-    newsroom::sync_sections(&app.core).await.unwrap();
-    audience::sync_newsletters(&app.core).await.unwrap();
-    let theme = Theme::load(&app.core.config).unwrap();
-    Desk { app, theme }
-}
-
-fn jarshy_with(desk: &Desk, port: u16, more: &str, args: &[&str]) -> Output {
-    let path = desk.app.folder.path().join("jarshy.toml");
-    let text = format!(
-        "{NEWSROOM}{SECRETS}[database]\nurl = \"{}\"\n{}",
-        desk.app.database_url,
-        settings(port, more)
-    );
-    std::fs::write(&path, text).unwrap();
-    std::process::Command::new(env!("CARGO_BIN_EXE_jarshy"))
-        .arg("--config")
-        .arg(&path)
-        .args(args)
-        .output()
-        .unwrap()
-}
-
 fn jarshy(desk: &Desk, peer: &Peer, args: &[&str]) -> Output {
-    jarshy_with(desk, peer.port, PLAIN, args)
-}
-
-fn told(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).unwrap()
+    desk.app.jarshy(&relay(peer.port, PLAIN), args)
 }
 
 fn refused(output: &Output) -> String {
@@ -96,7 +54,7 @@ async fn run_sql(desk: &Desk, sql: &'static str) {
 
 async fn a_past_issue_is_shown_byte_for_byte(engine: Engine) {
     let peer = Peer::start().await;
-    let desk = desk_with(engine, &peer).await;
+    let desk = Desk::with_relay(engine, &peer).await;
     desk.subscribe("Aigerim@example.kz", wishes(&["ru"], ALMATY))
         .await;
     desk.publish("ru", FLOOD).await;
@@ -147,7 +105,7 @@ async fn a_past_issue_is_shown_byte_for_byte(engine: Engine) {
 
 async fn an_issue_goes_once_more_only_to_whom_it_has_not_reached(engine: Engine) {
     let peer = Peer::start().await;
-    let desk = desk_with(engine, &peer).await;
+    let desk = Desk::with_relay(engine, &peer).await;
     for name in ["had", "lost", "wants"] {
         let languages: &[&str] = if name == "wants" { &["kk"] } else { &["ru"] };
         desk.subscribe(&format!("{name}@example.kz"), wishes(languages, ALMATY))
@@ -261,19 +219,9 @@ async fn a_test_is_sent_and_its_conversation_told(engine: Engine) {
         "tls = \"required\"\nca_file = \"{}\"\nusername = \"tau\"\npassword = \"open sesame\"",
         ca.display()
     );
-    let path = desk.app.folder.path().join("jarshy.toml");
-    let text = format!(
-        "{NEWSROOM}{SECRETS}[database]\nurl = \"{}\"\n{}",
-        desk.app.database_url,
-        settings(peer.port, &more).replace("127.0.0.1", "localhost")
-    );
-    std::fs::write(&path, text).unwrap();
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_jarshy"))
-        .arg("--config")
-        .arg(&path)
-        .args(["digest", "send-test", "aigerim@example.kz", "--at", MORNING])
-        .output()
-        .unwrap();
+    let settings = relay(peer.port, &more).replace("127.0.0.1", "localhost");
+    let args = ["digest", "send-test", "aigerim@example.kz", "--at", MORNING];
+    let output = desk.app.jarshy(&settings, &args);
     let words = told(&output);
     let mut rest = words.as_str();
     for line in [
@@ -317,7 +265,7 @@ async fn a_test_is_sent_and_its_conversation_told(engine: Engine) {
 
 async fn a_test_touches_no_row(engine: Engine) {
     let peer = Peer::start().await;
-    let desk = desk_with(engine, &peer).await;
+    let desk = Desk::with_relay(engine, &peer).await;
     // Nothing is published and nobody has subscribed: the day the newsroom is set up.
     let before = dump(&desk.core().db).await;
     let output = jarshy(
@@ -349,7 +297,7 @@ async fn a_test_touches_no_row(engine: Engine) {
 
 async fn a_test_that_fails_says_why(engine: Engine) {
     let peer = Peer::start().await;
-    let desk = desk_with(engine, &peer).await;
+    let desk = Desk::with_relay(engine, &peer).await;
     let test = ["digest", "send-test", "operator@example.kz"];
     let failed = |output: &Output| {
         assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -382,13 +330,17 @@ async fn a_test_that_fails_says_why(engine: Engine) {
         assert!(words.contains(sentence), "{words}");
         assert!(words.contains(&format!("relay  {reply}")), "{words}");
     }
-    let words = failed(&jarshy_with(&desk, 1, PLAIN, &test));
+    let words = failed(&desk.app.jarshy(&relay(1, PLAIN), &test));
     assert!(
         words.contains("✗ there was no connection")
             && words.contains("Look at mail.host, mail.port"),
         "{words}"
     );
-    let words = failed(&jarshy_with(&desk, peer.port, "tls = \"required\"", &test));
+    let words = failed(
+        &desk
+            .app
+            .jarshy(&relay(peer.port, "tls = \"required\""), &test),
+    );
     assert!(words.contains("offers no STARTTLS"), "{words}");
     // Who called our mail spam is not tried either.
     let hash = desk.core().keys.address_hash("operator@example.kz");

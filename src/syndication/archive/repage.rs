@@ -29,6 +29,8 @@ pub struct Plan {
     pub cut: Option<i64>,
     /// Pages that are closed.
     pub closed: Vec<Page>,
+    /// Rows of the articles that stay in the head, newest first.
+    pub head: Vec<i64>,
 }
 
 /// Works out what changed between the archive's own log number and `head`. Of the newsroom it reads only what those entries touched
@@ -47,6 +49,7 @@ pub async fn repage(db: &Db, scope: &str, filter: &Filter, items: i64, head: i64
         versions: BTreeMap::new(),
         cut: None,
         closed: Vec::new(),
+        head: Vec::new(),
     };
     if let (Some((log_no, _)), Some(last)) = (stored, plan.last) {
         mark(db, &mut plan, filter, size, log_no, last).await?;
@@ -163,6 +166,7 @@ async fn close(db: &Db, plan: &mut Plan, filter: &Filter, items: i64, size: i64)
             rest = &rest[step..];
         }
         if is_whole {
+            plan.head = rest.iter().rev().map(|position| position.id).collect();
             return Ok(());
         }
     }

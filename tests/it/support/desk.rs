@@ -13,6 +13,7 @@ use jarshy::theme::Theme;
 use jarshy::work::Core;
 use jarshy::{delivery, digest, on_db};
 
+use super::smtp::Peer;
 use super::{Engine, TestApp};
 
 /// Daily at eight, everything, in those languages and that zone.
@@ -53,6 +54,18 @@ pub struct Digest {
     pub titles: Vec<String>,
 }
 
+/// No encryption, for [`relay`].
+pub const PLAIN: &str = "tls = \"none\"";
+
+/// Settings that send through a relay on this machine; `more` belongs to `[mail]`, and what is put behind to `[delivery]`.
+pub fn relay(port: u16, more: &str) -> String {
+    format!(
+        "[mail]\nhost = \"127.0.0.1\"\nport = {port}\nehlo_name = \"mail.news.example.kz\"\n\
+         bounce_domain = \"bounce.news.example.kz\"\n{more}\n[delivery]\nconnections = 1\nlease_secs = 60\nrenew_secs = 30\n\
+         command_deadline_secs = 2\nconnect_deadline_secs = 2\n"
+    )
+}
+
 pub struct Desk {
     pub app: TestApp,
     pub theme: Theme,
@@ -60,7 +73,17 @@ pub struct Desk {
 
 impl Desk {
     pub async fn open(engine: Engine) -> Self {
-        let app = TestApp::spawn(engine).await;
+        Self::open_with(engine, "").await
+    }
+
+    /// With that relay, in the clear, one connection at a time.
+    pub async fn with_relay(engine: Engine, peer: &Peer) -> Self {
+        Self::open_with(engine, &relay(peer.port, PLAIN)).await
+    }
+
+    /// With settings of its own.
+    pub async fn open_with(engine: Engine, settings: &str) -> Self {
+        let app = TestApp::spawn_with(engine, settings).await;
         newsroom::sync_sections(&app.core).await.unwrap();
         audience::sync_newsletters(&app.core).await.unwrap();
         let theme = Theme::load(&app.core.config).unwrap();

@@ -9,6 +9,7 @@ pub mod smtp;
 pub mod browser;
 
 use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use jarshy::base::time::{Clock, Timestamp};
@@ -21,7 +22,12 @@ pub struct Chance(u64);
 
 impl Chance {
     pub const fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+        Self(seed | 1)
+    }
+
+    /// For seeds that are counted: neighbours begin far apart.
+    pub const fn counted(seed: u64) -> Self {
+        Self::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
     }
 
     pub fn below(&mut self, bound: u64) -> u64 {
@@ -195,4 +201,28 @@ impl TestApp {
     pub fn set_time(&self, at: &str) {
         self.core.clock.set(at.parse::<Timestamp>().unwrap());
     }
+
+    /// The command as an operator types it; `settings` is TOML that is put behind those of the newsroom.
+    pub fn jarshy(&self, settings: &str, args: &[&str]) -> Output {
+        let path = self.folder.path().join("jarshy.toml");
+        let text = format!(
+            "{NEWSROOM}{SECRETS}[database]\nurl = \"{}\"\n{settings}",
+            self.database_url
+        );
+        std::fs::write(&path, text).unwrap();
+        std::process::Command::new(env!("CARGO_BIN_EXE_jarshy"))
+            .arg("--config")
+            .arg(&path)
+            .args(args)
+            .output()
+            .unwrap()
+    }
+}
+
+/// What a command that succeeded said, with plain spaces between digits.
+pub fn told(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone())
+        .unwrap()
+        .replace('\u{a0}', " ")
 }
