@@ -149,7 +149,18 @@ const TABLES: &[(&str, u8, &[&str])] = &[
             "idempotency_key",
         ],
     ),
-    ("digest", 3, &["run", "issue", "issue_item", "hold"]),
+    (
+        "digest",
+        3,
+        &[
+            "run",
+            "issue",
+            "issue_item",
+            "issue_notice",
+            "editor_note",
+            "hold",
+        ],
+    ),
 ];
 
 fn root() -> PathBuf {

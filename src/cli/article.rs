@@ -28,7 +28,7 @@ enum Command {
     /// Publish a text from a Markdown or HTML file.
     ///
     /// A file may begin with lines `key: value` between two lines `---`: title, language, section, tags, byline, summary,
-    /// importance, embargo, story, lead, lead_alt, lead_credit, audio. Without a title there, the first heading is the title.
+    /// importance, embargo, story, follows, lead, lead_alt, lead_credit, audio. Without a title there, the first heading is the title.
     Publish(Box<Publish>),
     /// Correct something that readers must know; digests and feeds say what was wrong.
     Correct {
@@ -54,6 +54,12 @@ enum Command {
         /// Why, for the readers who look for it.
         #[arg(long)]
         reason: Option<String>,
+    },
+    /// Release a public text once more: digests bring it to those who have nothing of its story yet, e.g. after a mail could not be made of
+    /// it, or when nobody shall wait for another language any longer.
+    Release {
+        /// The article.
+        uid: String,
     },
     /// List the newest articles, whatever their state.
     List {
@@ -82,6 +88,9 @@ struct Publish {
     /// The story that this is a translation of.
     #[arg(long, value_name = "UID")]
     story: Option<String>,
+    /// "The text in that language follows": readers who put it first wait for it, for one digest at most.
+    #[arg(long, value_name = "TAG", value_parser = Language::parse)]
+    follows: Option<Language>,
     /// A tag; may stand several times.
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
@@ -151,6 +160,10 @@ pub async fn run(core: Core, args: Args) -> anyhow::Result<ExitCode> {
                 );
             }
         }
+        Command::Release { uid } => {
+            let no = newsroom::release_again(&core, &uid).await?;
+            println!("released {uid} again as No. {no}; feeds stay as they are");
+        }
         Command::List {
             language,
             limit,
@@ -184,6 +197,13 @@ async fn publish(core: &Core, args: Publish) -> anyhow::Result<()> {
             .into(),
         (None, None) => Importance::Normal,
     };
+    let follows = match (args.follows, &typed.follows) {
+        (Some(language), _) => Some(language),
+        (None, Some(tag)) => {
+            Some(Language::parse(tag).map_err(|e| anyhow::anyhow!("{place}: {e}"))?)
+        }
+        (None, None) => None,
+    };
     let tags = if args.tag.is_empty() {
         typed.tags.clone()
     } else {
@@ -208,6 +228,7 @@ async fn publish(core: &Core, args: Publish) -> anyhow::Result<()> {
         importance,
         lead: typed.lead.clone(),
         story_uid: args.story.or_else(|| typed.story.clone()),
+        follows,
         embargo_at,
         ..Draft::new(language, typed.title.clone(), typed.body.clone())
     };
@@ -319,6 +340,7 @@ struct Typed {
     importance: Option<String>,
     embargo: Option<String>,
     story: Option<String>,
+    follows: Option<String>,
     lead: Option<LeadImage>,
     audio: Vec<String>,
     body: String,
@@ -416,13 +438,14 @@ impl Typed {
             "importance" => self.importance = Some(value),
             "embargo" => self.embargo = Some(value),
             "story" => self.story = Some(value),
+            "follows" => self.follows = Some(value),
             "audio" => self.audio.push(value),
             "lead" => self.lead.get_or_insert_with(lead).url = value,
             "lead_alt" => self.lead.get_or_insert_with(lead).alt = Some(value),
             "lead_credit" => self.lead.get_or_insert_with(lead).credit = Some(value),
             other => bail!(
                 "there is no key {other:?}; there are title, language, section, tags, byline, summary, importance, embargo, \
-                 story, lead, lead_alt, lead_credit and audio"
+                 story, follows, lead, lead_alt, lead_credit and audio"
             ),
         }
         Ok(())

@@ -62,6 +62,9 @@ pub struct Newsroom {
     /// Minutes an article waits after publishing, so that a slip can be taken back before anyone has it.
     #[serde(default)]
     pub hold_back_minutes: i64,
+    /// Hours that readers wait for a text the editor promised ("Kazakh text follows"): 24 are one morning's digest.
+    #[serde(default = "default_follows_hours")]
+    pub follows_hours: i64,
     /// The accent colour as `#rrggbb`; it must hold 4.5:1 on white and on black.
     #[serde(default = "default_accent")]
     pub accent: String,
@@ -76,6 +79,9 @@ pub struct Newsroom {
     pub operator: Operator,
 }
 
+fn default_follows_hours() -> i64 {
+    24
+}
 fn default_accent() -> String {
     "#0a7a6e".to_owned()
 }
@@ -153,6 +159,13 @@ impl Newsroom {
                 "newsroom.hold_back_minutes",
                 "is not between 0 and 1440",
                 "Write 5",
+            ));
+        }
+        if !(1..=168).contains(&self.follows_hours) {
+            return Err(Finding::new(
+                "newsroom.follows_hours",
+                "is not between 1 and 168",
+                "Write 24, so that a daily reader waits for one digest at most",
             ));
         }
         Ok(())

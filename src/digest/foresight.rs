@@ -1,4 +1,5 @@
-//! Texts that wait for the end of their embargo, as they will be once they are out: what looking ahead takes for released.
+//! Texts that wait for the end of their embargo, or come out again at the end of a wait, as they will be once they are out: what
+//! looking ahead takes for released.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use super::DigestError;
 use super::store;
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
-use crate::newsroom::store::{get_head, list_articles};
+use crate::newsroom::store::{get_head, list_articles, list_ended_waits, list_translations};
 use crate::newsroom::{Article, ArticleState};
 use crate::work::Core;
 
@@ -50,7 +51,35 @@ impl Foresight {
                 });
             foresight.articles.insert(article.id, article);
         }
+        foresight.add_ended_waits(core, no).await?;
         Ok(foresight)
+    }
+
+    /// What comes out again because the wait for another text of its story is over.
+    async fn add_ended_waits(&mut self, core: &Core, head: i64) -> Result<(), DigestError> {
+        let mut no = head;
+        for ended in list_ended_waits(&core.db, core.clock.now()).await? {
+            let ids: Vec<i64> = list_translations(&core.db, &[ended.story_id])
+                .await?
+                .iter()
+                .filter(|text| text.language != ended.language)
+                .map(|text| text.article_id)
+                .collect();
+            for mut article in list_articles(&core.db, &ids).await? {
+                let is_live =
+                    article.state == ArticleState::Released && article.release_no.is_some();
+                if !is_live || self.articles.contains_key(&article.id) {
+                    continue;
+                }
+                no += 1;
+                article.release_no = Some(no);
+                self.stories
+                    .entry(article.story_id)
+                    .or_insert((ended.first_no, None));
+                self.articles.insert(article.id, article);
+            }
+        }
+        Ok(())
     }
 
     /// How many numbers they will take.

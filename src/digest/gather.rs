@@ -45,6 +45,8 @@ pub struct Frame {
     pub forgotten_to: i64,
     /// When it was frozen.
     pub frozen_at: Timestamp,
+    /// See [`Window::waits`].
+    pub waits: bool,
 }
 
 impl Frame {
@@ -72,6 +74,7 @@ impl Frame {
             to_no,
             forgotten_to: store::get_no_before(&core.db, begins).await?,
             frozen_at,
+            waits: period < 7,
         })
     }
 }
@@ -196,6 +199,7 @@ impl Gathered {
                 to_no: self.frame.to_no,
                 forgotten_to: self.frame.forgotten_to,
                 frozen_at: self.frame.frozen_at,
+                waits: self.frame.waits,
             };
             let picked = pick(
                 &self.stories,
@@ -216,11 +220,17 @@ impl Gathered {
         tx: &mut Tx,
         floor: i64,
     ) -> Result<(), DigestError> {
-        let mut releases = list_releases(tx, floor, self.frame.to_no).await?;
-        releases.extend(self.foreseen.articles.values().filter_map(|article| {
-            let (first_no, follows) = self.foreseen.stories.get(&article.story_id)?;
-            self.release_of(article, *first_no, follows.clone())
-        }));
+        // What is foreseen stands first: a text that comes out again has another number than its row says.
+        let mut releases: Vec<Release> = self
+            .foreseen
+            .articles
+            .values()
+            .filter_map(|article| {
+                let (first_no, follows) = self.foreseen.stories.get(&article.story_id)?;
+                self.release_of(article, *first_no, follows.clone())
+            })
+            .collect();
+        releases.extend(list_releases(tx, floor, self.frame.to_no).await?);
         let older = Stories::new(releases.iter().cloned()).begun_before(floor);
         if !older.is_empty() {
             let first_nos: HashMap<i64, (i64, Option<(Language, Timestamp)>)> = releases

@@ -29,6 +29,7 @@ enum Opened {
 /// A run waits until whatever is scheduled at or before its due instant is released, so this releases first where it must.
 pub async fn open_runs(core: &Core) -> Result<usize, DigestError> {
     let now = core.clock.now();
+    end_waits(core, now).await;
     let mut count = 0;
     let mut has_released = false;
     for slot_id in list_due_slots(&core.db, now).await? {
@@ -51,6 +52,23 @@ pub async fn open_runs(core: &Core) -> Result<usize, DigestError> {
         }
     }
     Ok(count)
+}
+
+/// Ends the waits for promised texts whose time is over, so that the windows opened now hold what was waited for. Not while a run
+/// is being planned: its texts would take numbers beyond the end of its window, and come a day later.
+async fn end_waits(core: &Core, now: Timestamp) {
+    let ended = async {
+        if store::list_open_runs(&core.db, now, false)
+            .await?
+            .is_empty()
+        {
+            while newsroom::end_waits(core).await? > 0 {}
+        }
+        Ok::<_, DigestError>(())
+    };
+    if let Err(error) = ended.await {
+        tracing::error!(%error, "waits for promised texts could not be ended");
+    }
 }
 
 async fn open_slot(core: &Core, slot_id: i64, now: Timestamp) -> Result<Opened, DigestError> {

@@ -130,6 +130,7 @@ mod tests {
             to_no,
             forgotten_to: 0,
             frozen_at: Timestamp::from_millis(1_000_000),
+            waits: true,
         }
     }
 
@@ -214,6 +215,11 @@ mod tests {
             numbers(&pick_for(&all, &["ru", "kk"], &window(0, 1)).fresh),
             [1]
         );
+        let weekly = Window {
+            waits: false,
+            ..window(0, 1)
+        };
+        assert_eq!(numbers(&pick_for(&all, &["kk", "ru"], &weekly).fresh), [1]);
         let over = [waiting(1_000_000)];
         assert_eq!(
             numbers(&pick_for(&over, &["kk", "ru"], &window(0, 1)).fresh),

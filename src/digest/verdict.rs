@@ -29,6 +29,8 @@ pub struct Window {
     pub forgotten_to: i64,
     /// When the window was frozen.
     pub frozen_at: Timestamp,
+    /// Whether its people wait for a text that is promised. Whose next digest may be a week away does not: news would be old then.
+    pub waits: bool,
 }
 
 /// What becomes of a story.
@@ -152,7 +154,8 @@ fn awaited(
 ) -> Option<(Language, Timestamp)> {
     live.iter().find_map(|a| {
         a.follows.clone().filter(|(language, until)| {
-            selection.languages.first() == Some(language)
+            window.waits
+                && selection.languages.first() == Some(language)
                 && *until > window.frozen_at
                 && live.iter().all(|other| other.language != *language)
         })

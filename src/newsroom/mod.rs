@@ -22,6 +22,7 @@ pub mod sources;
 pub mod store;
 pub mod taxonomy;
 mod text;
+mod wait;
 mod withdraw;
 
 use crate::base::language::Language;
@@ -33,10 +34,11 @@ pub use edit::{correct, edit_quietly};
 pub use enclosure::Enclosure;
 pub use media::{store_audio, store_media};
 pub use publish::publish;
-pub use release::release_due;
+pub use release::{release_again, release_due};
 pub use release_log::{LogEntry, LogKind};
 pub use sections::sync_sections;
 pub use taxonomy::{Section, Tag};
+pub use wait::end_waits;
 pub use withdraw::withdraw;
 
 /// What can go wrong in the newsroom.
@@ -80,6 +82,8 @@ pub struct Draft {
     pub enclosures: Vec<Enclosure>,
     /// Uid of the story it is a translation of; a new story if absent.
     pub story_uid: Option<String>,
+    /// The language whose text follows: readers who put it first wait for it, one issue at most.
+    pub follows: Option<Language>,
     /// Not before.
     pub embargo_at: Option<Timestamp>,
     /// First public at, for an archive or a demo; the moment of the release if absent.
@@ -104,6 +108,7 @@ impl Draft {
             lead: None,
             enclosures: Vec::new(),
             story_uid: None,
+            follows: None,
             embargo_at: None,
             released_at: None,
             as_archive: false,

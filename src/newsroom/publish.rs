@@ -51,6 +51,7 @@ pub async fn publish(core: &Core, draft: Draft) -> Result<Published, NewsroomErr
             Some(section) => Some(require_section(core, &mut tx, section).await?),
             None => None,
         };
+        let follows = promise(core, &draft)?;
         let (story_id, story_uid) = if let Some(uid) = draft.story_uid.as_deref() {
             let id = join_story(&mut tx, uid, &draft.language).await?;
             (id, uid.to_owned())
@@ -77,6 +78,12 @@ pub async fn publish(core: &Core, draft: Draft) -> Result<Published, NewsroomErr
         let article_id =
             insert_whole(&core.clock, &mut tx, &article, &tags, "published", now).await?;
         store::replace_enclosures(&mut tx, article_id, &draft.enclosures).await?;
+        if let Some(language) = follows {
+            let until = embargo_at
+                .unwrap_or(now)
+                .plus_secs(core.config.newsroom.follows_hours * 3600);
+            store::promise_text(&mut tx, story_id, language, until).await?;
+        }
         let mut release_no = None;
         if state == ArticleState::Released {
             let kind = if draft.as_archive {
@@ -107,6 +114,31 @@ pub async fn publish(core: &Core, draft: Draft) -> Result<Published, NewsroomErr
         "published"
     );
     Ok(published)
+}
+
+/// The language whose text follows, if the editor promised one.
+fn promise<'a>(core: &Core, draft: &'a Draft) -> Result<Option<&'a Language>, NewsroomError> {
+    let Some(language) = draft.follows.as_ref().filter(|_| !draft.as_archive) else {
+        return Ok(None);
+    };
+    if *language == draft.language {
+        return Err(NewsroomError::Invalid(format!(
+            "the text is in {language} itself; name the language whose text follows"
+        )));
+    }
+    if !core.config.newsroom.languages.contains(language) {
+        return Err(NewsroomError::Invalid(format!(
+            "no text in {language} can follow: the newsroom writes in {}",
+            core.config
+                .newsroom
+                .languages
+                .iter()
+                .map(Language::as_str)
+                .collect::<Vec<_>>()
+                .join(", ")
+        )));
+    }
+    Ok(Some(language))
 }
 
 /// The row of a section; the error lists the sections there are.

@@ -67,6 +67,29 @@ async fn settle<T>(tx: Tx, done: Result<T, NewsroomError>) -> Result<T, Newsroom
     }
 }
 
+/// Releases a public text again under a new number: digests bring it to those who had nothing of its story yet, and nobody waits for
+/// another text of it any more. Its dates and ids stay, so feeds say nothing new.
+pub async fn release_again(core: &Core, uid: &str) -> Result<i64, NewsroomError> {
+    let now = core.clock.now();
+    let no = retrying!(async {
+        let mut tx = core.db.begin().await?;
+        let Some(article) = store::lock_article(&mut tx, uid).await? else {
+            return Err(NewsroomError::NotFound(uid.to_owned()));
+        };
+        if !store::end_wait_of(&mut tx, article.id, now).await? {
+            return Err(NewsroomError::Invalid(format!(
+                "the article {uid} is {} and cannot come out again: only what is public and no archive can",
+                article.state.word()
+            )));
+        }
+        let no = store::append_log(&mut tx, &[entry(article.id)], now).await?;
+        tx.commit().await?;
+        Ok(no)
+    })?;
+    core.bells.released.notify_waiters();
+    Ok(no)
+}
+
 async fn release_singly(core: &Core, now: Timestamp) -> Result<usize, NewsroomError> {
     let mut tx = core.db.begin().await?;
     let due = store::lock_due(&mut tx, now, BATCH).await?;

@@ -12,6 +12,7 @@
 mod ahead;
 mod archive;
 mod audience;
+mod content;
 mod delivery;
 mod demo;
 mod digest;

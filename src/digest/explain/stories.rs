@@ -70,6 +70,7 @@ impl Case<'_> {
             to_no,
             forgotten_to: frame.forgotten_to,
             frozen_at,
+            waits: frame.waits,
         };
         let mut happened: BTreeMap<i64, Vec<Happened>> = BTreeMap::new();
         for entry in store::list_happened(&core.db, from, upto).await? {

@@ -1,5 +1,5 @@
 //! The newsroom's only SQL: `read` (articles as they are shown), `feeds` (the order of feeds and what left them), `taxonomy`, `log` (the release log and its head), `write`
-//! (articles as they change), `enclosures`, `neighbours`, `search`, `sitemap`, `sources`, `media`.
+//! (articles as they change), `enclosures`, `neighbours`, `search`, `sitemap`, `sources`, `media`, `waits` (texts that were promised).
 //!
 //! Lists of text are sorted here and not by the engines, whose collations differ.
 
@@ -13,6 +13,7 @@ mod search;
 mod sitemap;
 mod sources;
 mod taxonomy;
+mod waits;
 mod write;
 
 pub(super) use enclosures::replace_enclosures;
@@ -47,6 +48,11 @@ pub(super) use taxonomy::{
 };
 pub use taxonomy::{
     list_closed_sections, list_known_languages, list_languages, list_sections, list_tags,
+};
+pub use waits::{EndedWait, list_ended_waits};
+pub(super) use waits::{
+    end_wait_of, has_wait_ended, lock_ended_waits, lock_others_of_wait, mark_wait_ended,
+    promise_text,
 };
 pub(super) use write::{
     Editable, NewArticle, Revision, Text, find_story, find_text, insert_article, insert_revision,
