@@ -21,6 +21,7 @@ mod preferences;
 pub mod selection;
 mod sign_up;
 pub mod store;
+mod terms;
 pub mod upcoming;
 mod wishes;
 
@@ -37,6 +38,7 @@ pub use newsletters::{find_offered, list_newsletters, sync_newsletters};
 pub use preferences::{get_preferences, save_preferences};
 pub use selection::{Choice, Selection};
 pub use sign_up::{resend_link, sign_up};
+pub use terms::Terms;
 
 use crate::base::address::EmailAddress;
 use crate::base::language::Language;
@@ -70,6 +72,9 @@ pub enum AudienceError {
         /// Minutes until the next try.
         minutes: i64,
     },
+    /// Nobody can subscribe yet: the settings do not say what a person would agree to.
+    #[error("subscriptions are closed: the settings lack {0}")]
+    Closed(String),
     /// A template failed.
     #[error(transparent)]
     Theme(#[from] crate::theme::ThemeError),

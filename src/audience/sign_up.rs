@@ -22,10 +22,14 @@ const MAILS_A_DAY: usize = 5;
 const WAITING_PER_DOMAIN: i64 = 100;
 const DAY_SECS: i64 = 86_400;
 
-/// Takes a sign-up. A new, pending or left address gets a confirmation mail, an active one a "you are already subscribed" mail
+/// Takes a sign-up; [`AudienceError::Closed`] while the settings lack what a person would agree to (PRODUCT M11). A new, pending or left address gets a confirmation mail, an active one a "you are already subscribed" mail
 /// with a link to its settings; the answer is the same. At most one mail in ten minutes and five a day go to an address, and none
 /// to a domain where a hundred addresses wait since the last hour, counted in the database; what is beyond is silently left out.
 pub async fn sign_up(core: &Core, theme: &Theme, request: SignUp) -> Result<(), AudienceError> {
+    let missing = core.config.missing_terms();
+    if !missing.is_empty() {
+        return Err(AudienceError::Closed(missing.join(", ")));
+    }
     let newsletter = newsletters::find_offered(core, request.newsletter.as_deref()).await?;
     let wanted = wishes::check(&core.config, &newsletter, &request.wishes)?;
     let letters = Letters::compile(
@@ -240,12 +244,16 @@ async fn plan(
         );
         return Ok(());
     }
-    store::insert_consent(tx, person.id, "asked", method, evidence, now).await?;
     let letter = if active_uid.is_some() {
         &letters.already
     } else {
         &letters.confirmation
     };
+    // One that was not even handed over says the same; a relay that is down must not pile them up.
+    if delivery::store::is_any_open(tx, person.id, letter.kind, now).await? {
+        return Ok(());
+    }
+    store::insert_consent(tx, person.id, "asked", method, evidence, now).await?;
     let lane_id = delivery::store::ensure_lane(tx, &newsletter.relay, &person.provider).await?;
     let letter_id = delivery::store::insert_letter(tx, core, letter).await?;
     let delivery = NewDelivery {

@@ -4,6 +4,7 @@ mod article;
 mod deliver;
 mod demo;
 mod digest;
+mod embed;
 mod explain;
 mod import;
 mod report;
@@ -65,6 +66,8 @@ enum Command {
     Deliver(deliver::Args),
     /// Say why somebody got what they got on a date, or nothing: wishes, stories, mails, the relay's own words.
     Explain(explain::Args),
+    /// Print the form to subscribe with, for the pages of other sites: HTML without script.
+    Embed(embed::Args),
     /// Print what became of every delivery; fail if it does not add up.
     Verify(verify::Args),
     /// See a newsroom at work, without any settings.
@@ -99,6 +102,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(args) => serve::run(open(&cli.config, clock).await?, args).await,
         Command::Demo(args) => demo::run(args).await,
+        Command::Embed(args) => embed::run(&Config::load(&cli.config)?, &args),
         Command::Migrate => {
             open(&cli.config, clock).await?;
             println!("The database is up to date.");

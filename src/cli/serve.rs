@@ -24,6 +24,13 @@ pub struct Args {
 
 pub async fn run(core: Core, args: Args) -> anyhow::Result<ExitCode> {
     let theme = Arc::new(Theme::load(&core.config)?);
+    let missing = core.config.missing_terms();
+    if !missing.is_empty() && !core.config.newsletters.is_empty() {
+        tracing::warn!(
+            keys = missing.join(", "),
+            "nobody can subscribe by a form: the settings do not say what a person would agree to"
+        );
+    }
     let address = args.listen.unwrap_or(core.config.server.listen);
     let listener = if args.role.serves_web() {
         let listener = TcpListener::bind(address).await.with_context(|| {

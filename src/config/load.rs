@@ -124,6 +124,7 @@ fn finish(config: &mut Config, folder: &Path) -> Result<(), Finding> {
     config.newsroom.finish(folder)?;
     super::newsroom::check_sections(&config.sections, &config.newsroom)?;
     super::newsroom::check_newsletters(&config.newsletters, &config.sections)?;
+    config.subscribe.check()?;
     config.feeds.check()?;
     config.websub.check()?;
     config.mail.finish(folder)?;

@@ -9,6 +9,7 @@ mod load;
 mod newsroom;
 mod secrets;
 mod server;
+mod subscribe;
 mod websub;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub(crate) use newsroom::parse_hour;
 pub use newsroom::{Names, Newsletter, Newsroom, Operator, Section};
 pub use secrets::Secrets;
 pub use server::{Database, Server, Theme};
+pub use subscribe::Subscribe;
 pub use websub::Websub;
 
 /// All settings of one newsroom.
@@ -44,6 +46,9 @@ pub struct Config {
     /// What one can subscribe to; the first is the one the forms offer.
     #[serde(default, rename = "newsletter")]
     pub newsletters: Vec<Newsletter>,
+    /// The form to subscribe with.
+    #[serde(default)]
+    pub subscribe: Subscribe,
     /// Feeds.
     #[serde(default)]
     pub feeds: Feeds,

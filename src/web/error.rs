@@ -33,6 +33,9 @@ pub enum WebError {
     /// A form that was sent from somebody else's page.
     #[error("the form was sent from another site")]
     ForeignForm,
+    /// Nobody can subscribe by a form at present.
+    #[error("subscriptions are closed")]
+    Closed,
     /// Too many tries.
     #[error("too many tries, {minutes} minutes to wait")]
     TooMany {
@@ -70,6 +73,8 @@ pub enum Problem {
     ForeignForm,
     /// 429
     TooMany(i64),
+    /// 503, until the settings are complete
+    Closed,
     /// 500 and 503
     Broken,
 }
@@ -82,6 +87,9 @@ impl IntoResponse for WebError {
             Self::ForeignForm => (StatusCode::FORBIDDEN, Problem::ForeignForm),
             Self::TooMany { minutes } | Self::Audience(AudienceError::TooMany { minutes }) => {
                 (StatusCode::TOO_MANY_REQUESTS, Problem::TooMany(*minutes))
+            }
+            Self::Closed | Self::Audience(AudienceError::Closed(_)) => {
+                (StatusCode::SERVICE_UNAVAILABLE, Problem::Closed)
             }
             Self::Database(_)
             | Self::Shelf(_)
@@ -155,6 +163,10 @@ fn page(
         Problem::TooMany(minutes) => (
             say("too-many-title", &[]),
             say("too-many-requests", &[("n", Arg::Number(minutes.max(1)))]),
+        ),
+        Problem::Closed => (
+            say("subscribe-title", &[]),
+            say("subscriptions-closed", &[]),
         ),
         Problem::Broken => (
             say("something-broke-title", &[]),

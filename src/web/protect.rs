@@ -50,11 +50,32 @@ pub(super) async fn forms(State(state): State<WebState>, request: Request, next:
     );
     let path = request.uri().path();
     let has_token = TOKEN_ROUTES.iter().any(|route| path.starts_with(route));
-    if is_safe || has_token || is_own(request.headers(), state.core.config.server.base_url()) {
+    let config = &state.core.config;
+    if is_safe
+        || has_token
+        || is_own(request.headers(), config.server.base_url())
+        || (is_subscribing(path) && is_friend(request.headers(), &config.subscribe.origins))
+    {
         next.run(request).await
     } else {
         WebError::ForeignForm.into_response()
     }
+}
+
+/// `/{lang}/subscribe`: the one form that may stand on other sites (`jarshy embed`).
+fn is_subscribing(path: &str) -> bool {
+    matches!(
+        path.split('/').collect::<Vec<_>>().as_slice(),
+        ["", _, "subscribe"]
+    )
+}
+
+/// Whether the form stands on a site that the settings name.
+fn is_friend(headers: &HeaderMap, origins: &[String]) -> bool {
+    headers
+        .get(ORIGIN)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|origin| origins.iter().any(|friend| friend == origin))
 }
 
 fn is_own(headers: &HeaderMap, base_url: &str) -> bool {

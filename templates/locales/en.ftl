@@ -139,8 +139,15 @@ time-zone-wrong = There is no such time zone. Example: Asia/Almaty
 choice-wrong = Choose from the list.
 consent = I consent to the collection and processing of my personal data
 consent-operator = Operator of personal data: { $operator }
-consent-details = We keep your address to send you this email and give it to nobody. You can withdraw your consent at any time.
+consent-purpose = Data: your email address and your choices for this newsletter. Purpose: sending you its emails.
+consent-term = Kept for: { $text }
+consent-recipients = Handed to: { $text }
+consent-transfer = Transfer to other countries: { $text }
+consent-location = Stored in: { $text }
+consent-withdraw = You can withdraw your consent at any time: every email has the link.
 consent-needed = To subscribe we need your consent: please tick the box.
+consent-changed = The terms have changed. Please read them and tick the box again.
+back-to = Back to { $site }
 form-has-errors = Please correct the marked fields.
 more-choices = More settings
 

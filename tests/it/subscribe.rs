@@ -19,6 +19,9 @@ both_engines!(
     looking_twenty_times_never_acts,
     token_pages_take_posts_from_anywhere,
     a_foreign_page_cannot_subscribe_anyone,
+    a_form_on_a_site_of_the_settings_subscribes,
+    nobody_can_agree_to_what_is_not_said,
+    a_comma_in_the_address_is_asked_about,
     the_answer_is_the_same_for_known_and_unknown,
     errors_stand_beside_their_fields_and_keep_what_was_typed,
     a_slip_in_the_domain_is_asked_about_once,
@@ -478,7 +481,7 @@ async fn a_foreign_page_cannot_subscribe_anyone(engine: Engine) {
         ],
         &[
             ("sec-fetch-site", "same-site"),
-            ("origin", "https://www.example.kz"),
+            ("origin", "https://mail.example.kz"),
         ],
         &[
             ("origin", "https://evil.example.org"),
@@ -502,6 +505,143 @@ async fn a_foreign_page_cannot_subscribe_anyone(engine: Engine) {
             .await
             .is(200);
     }
+}
+
+/// PRODUCT M10: the form that `jarshy embed` prints, on a page of another origin.
+async fn a_form_on_a_site_of_the_settings_subscribes(engine: Engine) {
+    let house = House::open(engine).await;
+    let printed = house.app.jarshy(
+        "",
+        &[
+            "embed",
+            "--lang",
+            "ru",
+            "--back",
+            "https://www.example.kz/news/1",
+        ],
+    );
+    let html = String::from_utf8(printed.stdout).unwrap();
+    assert!(
+        printed.status.success(),
+        "{}",
+        String::from_utf8_lossy(&printed.stderr)
+    );
+    assert!(
+        html.lines().count() <= 12 && !html.contains("<script"),
+        "{html}"
+    );
+    assert!(
+        html.contains("action=\"https://news.example.kz/ru/subscribe\"")
+            && html.contains("Даю согласие на сбор и обработку моих персональных данных")
+            && html.contains("БИН: 000140000000")
+            && !html.contains("checked"),
+        "{html}"
+    );
+    let field = |name: &str| {
+        let rest = html
+            .split(&format!("name=\"{name}\" value=\""))
+            .nth(1)
+            .unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let (terms, back) = (field("terms"), field("back"));
+    let fields = |terms: &str, back: &str| {
+        [
+            ("newsletter", "daily"),
+            ("address", ADDRESS),
+            ("consent", "yes"),
+            ("terms", terms),
+            ("back", back),
+        ]
+        .map(|(name, value)| (name, value.to_owned()))
+    };
+    let foreign = [
+        ("sec-fetch-site", "cross-site"),
+        ("origin", "https://www.example.kz"),
+    ];
+    let post = |fields: [(&'static str, String); 5], from: [(&'static str, &'static str); 2]| {
+        let house = &house;
+        async move {
+            let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
+            house
+                .browser
+                .post_from("/ru/subscribe", &fields, &from)
+                .await
+        }
+    };
+    // A text that has changed since the form was put there is read first; so is one that the form does not name.
+    for old in ["0123456789ab", ""] {
+        post(fields(old, &back), foreign)
+            .await
+            .is(422)
+            .has("Условия изменились.")
+            .has(&format!("value=\"{ADDRESS}\""))
+            .has("name=\"back\" value=\"https://www.example.kz/news/1\"");
+    }
+    assert_eq!(house.count("subscriber").await, 0);
+    post(fields(&terms, &back), foreign)
+        .await
+        .is(200)
+        .has("Проверьте почту")
+        .has("<a href=\"https://www.example.kz/news/1\">Вернуться на сайт: www.example.kz</a>");
+    assert_eq!(house.state().await, "pending");
+    let evidence: String = on_db!(&house.app.core.db, c => sqlx::query_scalar("SELECT evidence FROM consent").fetch_one(c).await).unwrap();
+    assert!(
+        evidence.contains("\"page\":\"https://www.example.kz\"") && evidence.contains(&terms),
+        "{evidence}"
+    );
+    // Back leads to a site of the settings and nowhere else.
+    post(fields(&terms, "https://evil.example.org/"), foreign)
+        .await
+        .is(200)
+        .lacks("evil.example.org");
+    // Sites that are not named are refused, with a reason; and the exception holds for this one form.
+    for origin in ["https://evil.example.org", "http://www.example.kz", "null"] {
+        let from = [("sec-fetch-site", "cross-site"), ("origin", origin)];
+        post(fields(&terms, &back), from)
+            .await
+            .is(403)
+            .has("Форма отправлена с незнакомого нам сайта");
+    }
+    house
+        .browser
+        .post_from("/feeds", &[("x", "1")], &foreign)
+        .await
+        .is(403);
+}
+
+/// PRODUCT M11: sign-up stays shut while what one agrees to is not said, in each language.
+async fn nobody_can_agree_to_what_is_not_said(engine: Engine) {
+    let mut app = TestApp::spawn(engine).await;
+    audience::sync_newsletters(&app.core).await.unwrap();
+    let mut config = (*app.core.config).clone();
+    config.subscribe.transfer.0.remove("ru");
+    config.newsroom.operator.bin = None;
+    assert_eq!(
+        config.missing_terms(),
+        ["newsroom.operator.bin", "subscribe.transfer"]
+    );
+    app.core.config = Arc::new(config);
+    let browser = Browser::new(&app);
+    browser
+        .get("/kk/subscribe")
+        .await
+        .is(503)
+        .has("Жазылу уақытша жабық");
+    browser.post("/kk/subscribe", &form(ADDRESS)).await.is(503);
+    let rows: i64 = on_db!(&app.core.db, c => sqlx::query_scalar("SELECT COUNT(*) FROM subscriber").fetch_one(c).await).unwrap();
+    assert_eq!(rows, 0);
+}
+
+async fn a_comma_in_the_address_is_asked_about(engine: Engine) {
+    let house = House::open(engine).await;
+    house
+        .sign_up("aigerim@example,kz")
+        .await
+        .is(422)
+        .has("name=\"instead\" value=\"aigerim@example.kz\"")
+        .names_its_fields();
+    assert_eq!(house.count("subscriber").await, 0);
 }
 
 async fn the_answer_is_the_same_for_known_and_unknown(engine: Engine) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::base::time::Timestamp;
 use crate::db::{Result, Tx};
-use crate::delivery::{NewDelivery, NewLetter};
+use crate::delivery::{LetterKind, NewDelivery, NewLetter};
 use crate::on_tx;
 
 /// What a letter's row has beside the letter.
@@ -129,4 +129,17 @@ const CANCEL_POSTGRES: &str = "WITH mine AS MATERIALIZED (SELECT id FROM deliver
 pub async fn cancel_recipient(tx: &mut Tx, recipient_uid: &str, now: Timestamp) -> Result<u64> {
     let sql = tx.choose(CANCEL_SQLITE, CANCEL_POSTGRES);
     on_tx!(tx, c => sqlx::query(sql).bind(recipient_uid).bind(now).execute(c).await.map(|done| done.rows_affected()))
+}
+
+/// Whether a letter of that kind to that recipient still waits to be handed over, and may be.
+pub async fn is_any_open(
+    tx: &mut Tx,
+    recipient_id: i64,
+    kind: LetterKind,
+    now: Timestamp,
+) -> Result<bool> {
+    on_tx!(tx, c => sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM delivery d JOIN letter l ON l.id = d.letter_id WHERE d.recipient_id = $1 AND l.kind = $2 \
+         AND d.state IN ('queued', 'leased', 'committing', 'uncertain') AND (d.expires_at IS NULL OR d.expires_at > $3))")
+        .bind(recipient_id).bind(kind.as_str()).bind(now).fetch_one(c).await)
 }

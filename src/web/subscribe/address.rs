@@ -20,6 +20,14 @@ const COMMON: [&str; 14] = [
     "proton.me",
 ];
 
+/// Domains that people type for another one; further from it than a slip.
+const MISTAKEN: [(&str, &str); 4] = [
+    ("gmail.ru", "gmail.com"),
+    ("gmail.kz", "gmail.com"),
+    ("gmail.com.kz", "gmail.com"),
+    ("yandex.com.kz", "yandex.kz"),
+];
+
 /// Domains that look like a slip but exist.
 const REAL: [&str; 6] = [
     "ymail.com",
@@ -37,10 +45,39 @@ pub(super) fn suggestion(address: &EmailAddress) -> Option<String> {
     if COMMON.contains(&domain) || REAL.contains(&domain) {
         return None;
     }
-    COMMON
-        .iter()
-        .find(|common| is_one_slip(domain, common))
+    let mistaken = MISTAKEN.iter().find(|(typed, _)| *typed == domain);
+    mistaken
+        .map(|(_, meant)| meant)
+        .or_else(|| COMMON.iter().find(|common| is_one_slip(domain, common)))
         .map(|common| format!("{}@{common}", address.local()))
+}
+
+/// What was probably meant by something that is no address: a comma for the point, a space, a second @, a point too many at the
+/// end, a point that is missing in a common domain.
+pub(super) fn mended(typed: &str) -> Option<String> {
+    let mut text: String = typed
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .map(|c| if c == ',' { '.' } else { c })
+        .collect();
+    text = text
+        .trim_start_matches("mailto:")
+        .trim_matches(['<', '>', '.', ';', '"', '«', '»'])
+        .replace("@@", "@")
+        .replace("..", ".")
+        .replace("@.", "@");
+    if let Some((local, domain)) = text.rsplit_once('@')
+        && let Some(common) = COMMON
+            .iter()
+            .find(|common| common.replace('.', "") == domain)
+    {
+        text = format!("{local}@{common}");
+    }
+    if text == typed {
+        return None;
+    }
+    let address = EmailAddress::parse(&text).ok()?;
+    Some(suggestion(&address).unwrap_or_else(|| address.to_string()))
 }
 
 /// Whether two ASCII words are one slip apart (Damerau–Levenshtein distance 1).
@@ -86,6 +123,24 @@ mod tests {
             "a@mail.example.kz",
         ] {
             assert_eq!(meant(fine), None, "{fine}");
+        }
+        assert_eq!(meant("a@gmail.ru").as_deref(), Some("a@gmail.com"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_mended_where_that_is_clear() {
+        for (typed, meant) in [
+            ("aigerim@mail,ru", "aigerim@mail.ru"),
+            ("aigerim @ mail.ru", "aigerim@mail.ru"),
+            ("aigerim@@example.kz", "aigerim@example.kz"),
+            ("<aigerim@example.kz>;", "aigerim@example.kz"),
+            ("aigerim@mailru", "aigerim@mail.ru"),
+            ("aigerim@gmail,con", "aigerim@gmail.com"),
+        ] {
+            assert_eq!(mended(typed).as_deref(), Some(meant), "{typed}");
+        }
+        for hopeless in ["", "aigerim", "aigerim@", "@example.kz", "aigerim@example"] {
+            assert_eq!(mended(hopeless), None, "{hopeless}");
         }
     }
 }

@@ -62,7 +62,7 @@ pub(super) async fn save(
 ) -> Result<Response, WebError> {
     let fields = Fields::parse(&body);
     if fields.get("act") == "resend" {
-        limits.take(from, state.core.clock.now()).await?;
+        limits.take(from, &state).await?;
         return resend(&state, &headers, &token).await;
     }
     let action = format!("/preferences/{token}");

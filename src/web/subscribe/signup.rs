@@ -3,20 +3,20 @@
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::header::ORIGIN;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
+use url::Url;
 
-use super::address::suggestion;
+use super::address::{mended, suggestion};
 use super::form::{Errors, Fields, WishesForm, clock, read_wishes};
 use super::limit::Limits;
 use super::mailbox::web_mail;
 use super::notice::{Link, Notice, Words, show as show_notice};
-use crate::audience::{self, AudienceError, Cadence, SignUp, Wishes};
+use crate::audience::{self, AudienceError, Cadence, SignUp, Terms, Wishes};
 use crate::base::address::EmailAddress;
 use crate::base::language::Language;
-use crate::base::token::hex;
 use crate::config::Newsletter;
 use crate::theme::Arg;
 use crate::web::WebState;
@@ -32,51 +32,13 @@ struct SubscribePage {
     address: String,
     suggestion: Option<String>,
     wishes: WishesForm,
-    consent: Consent,
+    consent: Terms,
     is_consent_given: bool,
     errors: Errors,
     has_errors: bool,
     hour: String,
-}
-
-/// What a person agrees to, word for word.
-#[derive(Serialize)]
-struct Consent {
-    text: String,
-    details: Vec<String>,
-}
-
-impl Consent {
-    fn new(state: &WebState, words: &Words<'_>) -> Self {
-        let operator = &state.core.config.newsroom.operator;
-        let mut details = vec![words.say("consent-details")];
-        if !operator.names.is_empty() {
-            let name = operator.names.get(words.language());
-            details.push(words.with("consent-operator", &[("operator", Arg::Text(name))]));
-        }
-        Self {
-            text: words.say("consent"),
-            details,
-        }
-    }
-
-    /// The text that was shown and its version, the first digits of its hash: another wording is another version.
-    fn evidence(&self, language: &Language, page: &str, from: Option<std::net::IpAddr>) -> String {
-        let text = std::iter::once(&self.text)
-            .chain(&self.details)
-            .cloned()
-            .collect::<Vec<_>>()
-            .join(" ");
-        let version = hex(&Sha256::digest(text.as_bytes()))[..12].to_owned();
-        serde_json::json!({
-            "version": version,
-            "language": language.as_str(),
-            "text": text,
-            "page": page,
-            "from": from.map(|address| address.to_string()),
-        })
-        .to_string()
-    }
+    /// Where the form stood, if on another site: one may go back there.
+    back: String,
 }
 
 /// `GET /{lang}/subscribe`
@@ -85,6 +47,7 @@ pub(super) async fn show(
     Path(lang): Path<String>,
 ) -> Result<Response, WebError> {
     let lang = known_language(&state, &lang).await?;
+    open_to_all(&state)?;
     let newsletter = newsletter(&state, "")?;
     let page = form_page(
         &state,
@@ -101,9 +64,11 @@ pub(super) async fn send(
     Path(lang): Path<String>,
     Extension(limits): Extension<Limits>,
     ClientAddress(from): ClientAddress,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, WebError> {
     let lang = known_language(&state, &lang).await?;
+    open_to_all(&state)?;
     let fields = Fields::parse(&body);
     let newsletter = newsletter(&state, fields.get("newsletter"))?;
     let words = Words::new(&state, &lang);
@@ -122,32 +87,51 @@ pub(super) async fn send(
     if fields.get("step") == "begin" {
         let mut page = form_page(&state, &lang, &newsletter, &wishes);
         page.address = typed;
+        page.back = back_to(&state, fields.get("back"))
+            .map(String::from)
+            .unwrap_or_default();
         return respond(&state, &lang, StatusCode::OK, page);
     }
 
     let address = EmailAddress::parse(&typed);
-    if address.is_err() {
+    let meant = match &address {
+        Ok(address) => suggestion(address),
+        Err(_) => mended(&typed),
+    };
+    if address.is_err() && meant.is_none() {
         errors.address = Some(words.say("address-wrong"));
     }
-    let is_consent_given = fields.get("consent") == "yes";
-    if !is_consent_given {
+    let consent = Terms::new(&state.core.config, &state.theme, words.language());
+    let site = foreign_site(&state, &headers);
+    // What was agreed to must be what the log will show. Our own page of a minute ago may be out of date, too; another site must
+    // say which text it shows.
+    let shown = fields.get("terms");
+    let is_other_text = shown != consent.version && (site.is_some() || !shown.is_empty());
+    let mut is_consent_given = fields.get("consent") == "yes";
+    if is_other_text {
+        errors.consent = Some(words.say("consent-changed"));
+        is_consent_given = false;
+    } else if !is_consent_given {
         errors.consent = Some(words.say("consent-needed"));
     }
-    let meant = address.as_ref().ok().and_then(suggestion);
     // Who sends the same address again means it.
     let is_doubtful = meant.is_some() && fields.get("seen") != typed;
-    let consent = Consent::new(&state, &words);
+    let back = back_to(&state, fields.get("back"));
     if let (Ok(address), false, false) = (&address, errors.any(), is_doubtful) {
-        limits.take(from, state.core.clock.now()).await?;
+        limits.take(from, &state).await?;
         let request = SignUp {
             address: address.clone(),
             newsletter: Some(newsletter.slug.clone()),
             wishes: wishes.clone(),
             interface: lang.clone(),
-            evidence: consent.evidence(words.language(), &format!("/{lang}/subscribe"), from),
+            evidence: consent.evidence(
+                words.language(),
+                &site.unwrap_or_else(|| format!("/{lang}/subscribe")),
+                from,
+            ),
         };
         match audience::sign_up(&state.core, &state.theme, request).await {
-            Ok(()) => return sent(&state, &lang, &words, address),
+            Ok(()) => return sent(&state, &lang, &words, address, back),
             Err(AudienceError::Invalid { field, sentence }) => {
                 tracing::info!(field, %sentence, "a sign-up was refused");
                 let slot = match field {
@@ -169,6 +153,7 @@ pub(super) async fn send(
     page.is_consent_given = is_consent_given;
     page.has_errors = true;
     page.errors = errors;
+    page.back = back.map(String::from).unwrap_or_default();
     respond(&state, &lang, StatusCode::UNPROCESSABLE_ENTITY, page)
 }
 
@@ -178,6 +163,7 @@ fn sent(
     lang: &Language,
     words: &Words<'_>,
     address: &EmailAddress,
+    back: Option<Url>,
 ) -> Result<Response, WebError> {
     let mut links = Vec::new();
     if state.inbox.is_some() {
@@ -185,17 +171,23 @@ fn sent(
     } else if let Some((provider, href)) = web_mail(address.domain()) {
         links.push((provider, href.to_owned()));
     }
+    let mailbox = links.into_iter().map(|(provider, href)| Link {
+        href,
+        label: words.with("open-mailbox", &[("provider", Arg::Text(provider))]),
+        is_button: true,
+    });
+    let home = back.map(|url| Link {
+        label: words.with(
+            "back-to",
+            &[("site", Arg::Text(url.host_str().unwrap_or_default()))],
+        ),
+        href: url.into(),
+        is_button: false,
+    });
     let notice = Notice {
         title: words.say("check-your-inbox-title"),
         sentences: vec![words.say("check-your-inbox"), words.say("look-in-spam")],
-        links: links
-            .into_iter()
-            .map(|(provider, href)| Link {
-                href,
-                label: words.with("open-mailbox", &[("provider", Arg::Text(provider))]),
-                is_button: true,
-            })
-            .collect(),
+        links: mailbox.chain(home).collect(),
         small: vec![address.to_string()],
         ..Notice::default()
     };
@@ -224,6 +216,37 @@ fn shell(state: &WebState, lang: &Language) -> Shell {
     let title = format!("{} · {}", words.say("subscribe-title"), shell.newsroom);
     shell.card = Some(Card::website(title, words.say("subscribe-pitch")));
     shell
+}
+
+/// Nobody can subscribe while the settings do not say what one would agree to.
+fn open_to_all(state: &WebState) -> Result<(), WebError> {
+    if state.core.config.missing_terms().is_empty() {
+        Ok(())
+    } else {
+        Err(WebError::Closed)
+    }
+}
+
+/// The other site on which the form stood, if it did; `web/protect.rs` let in none but those of the settings.
+fn foreign_site(state: &WebState, headers: &HeaderMap) -> Option<String> {
+    let origin = headers.get(ORIGIN)?.to_str().ok()?;
+    let friends = &state.core.config.subscribe.origins;
+    friends.iter().find(|friend| *friend == origin).cloned()
+}
+
+/// The page to go back to: on a site of the settings and nowhere else.
+fn back_to(state: &WebState, typed: &str) -> Option<Url> {
+    let url = Url::parse(typed)
+        .ok()
+        .filter(|url| url.as_str().len() <= 2000)?;
+    let origin = url.origin().ascii_serialization();
+    state
+        .core
+        .config
+        .subscribe
+        .origins
+        .contains(&origin)
+        .then_some(url)
 }
 
 /// The newsletter of that slug, or the first.
@@ -268,10 +291,11 @@ fn form_page(
         address: String::new(),
         suggestion: None,
         wishes: WishesForm::new(state, &words, wishes),
-        consent: Consent::new(state, &words),
+        consent: Terms::new(&state.core.config, &state.theme, words.language()),
         is_consent_given: false,
         errors: Errors::default(),
         has_errors: false,
         hour: clock(wishes.minute),
+        back: String::new(),
     }
 }

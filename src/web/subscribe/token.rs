@@ -62,7 +62,7 @@ pub(super) async fn confirm(
 ) -> Result<Response, WebError> {
     let action = format!("/confirm/{token}");
     if Fields::parse(&body).get("act") == "resend" {
-        limits.take(from, state.core.clock.now()).await?;
+        limits.take(from, &state).await?;
         return resend(&state, &headers, &token).await;
     }
     let was_active = audience::peek_confirmation(&state.core, &token)

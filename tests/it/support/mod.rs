@@ -113,7 +113,14 @@ languages = ["kk", "ru", "en"]
 time_zone = "Asia/Almaty"
 [newsroom.operator]
 names = { kk = "«Тау жаршысы» редакциясы", ru = "Редакция «Тау жаршысы»", en = "Tau Herald newsroom" }
+bin = "000140000000"
 email = "office@news.example.kz"
+[subscribe]
+term = { kk = "жазылымнан бас тартқанға дейін", ru = "до отписки", en = "until you unsubscribe" }
+recipients = { kk = "хаттарды жеткізетін пошта қызметі", ru = "почтовая служба, которая доставляет письма", en = "the mail service that delivers the emails" }
+transfer = { kk = "жоқ", ru = "нет", en = "none" }
+location = { kk = "Қазақстан", ru = "Казахстан", en = "Kazakhstan" }
+origins = ["https://www.example.kz"]
 [[section]]
 slug = "society"
 names = { kk = "Қоғам", ru = "Общество", en = "Society" }
