@@ -126,6 +126,9 @@ impl Beat {
             if let Err(error) = delivery::prune(&core).await {
                 tracing::error!(%error, "old deliveries could not be pruned");
             }
+            if let Err(error) = audience::prune_changes(&core).await {
+                tracing::error!(%error, "changes of address past their days could not be forgotten");
+            }
             if let Err(error) = audience::prune_unconfirmed(&core).await {
                 tracing::error!(%error, "unconfirmed addresses could not be pruned");
             }

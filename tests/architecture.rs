@@ -123,6 +123,7 @@ const TABLES: &[(&str, u8, &[&str])] = &[
             "slot",
             "subscription",
             "consent",
+            "address_change",
         ],
     ),
     (

@@ -1,5 +1,6 @@
 //! What the scheduler does for the audience.
 
+use super::links::CONFIRM_DAYS;
 use super::{AudienceError, retried, store};
 use crate::base::time::{Timestamp, Zone};
 use crate::db::Tx;
@@ -9,6 +10,15 @@ use crate::work::Core;
 const KEEP_UNCONFIRMED_DAYS: i64 = 7;
 /// People in one transaction.
 const CHUNK: i64 = 500;
+
+/// Nightly: forgets changes of address whose links are past their days, done or not. Returns how many.
+pub async fn prune_changes(core: &Core) -> Result<u64, AudienceError> {
+    let cutoff = core.clock.now().plus_secs(-CONFIRM_DAYS * 86_400);
+    let mut tx = core.db.begin().await?;
+    let gone = store::delete_old_changes(&mut tx, cutoff).await?;
+    tx.commit().await?;
+    Ok(gone)
+}
 
 /// Nightly: deletes addresses that were not confirmed within seven days of the last mail (PRODUCT M12), with all that hangs on
 /// them; who had left before is back to having left. Returns how many people are gone.

@@ -1,10 +1,14 @@
 //! Confirming: GET shows a page, the button acts (FAILURES T44).
 
-use super::store::Record;
-use super::{AudienceError, Preferences, links, retried, store};
+use super::mail::{self, Small};
+use super::store::{Record, Subscriber};
+use super::{AudienceError, Cadence, Preferences, links, retried, store};
+use crate::base::address::EmailAddress;
 use crate::base::token::{Claims, Purpose};
+use crate::db::Tx;
 use crate::delivery;
 use crate::newsroom;
+use crate::theme::Theme;
 use crate::work::Core;
 
 /// What the page behind a confirmation link shows; changes nothing.
@@ -18,7 +22,19 @@ pub async fn peek_confirmation(core: &Core, token: &str) -> Result<Preferences, 
 /// suppressions that a confirmation lifts are lifted. Confirming twice is no error; who has left since is not brought back.
 pub async fn confirm(core: &Core, token: &str) -> Result<Preferences, AudienceError> {
     let claims = read(core, token)?;
-    let uid = retried!(activate(core, &claims))?;
+    let uid = retried!(activate(core, None, &claims))?;
+    links::describe(core, &uid).await
+}
+
+/// [`confirm`], and a welcome mail in the same transaction for each subscription that begins, where its newsletter has one.
+pub async fn confirm_and_welcome(
+    core: &Core,
+    theme: &Theme,
+    token: &str,
+) -> Result<Preferences, AudienceError> {
+    let claims = read(core, token)?;
+    let uid = retried!(activate(core, Some(theme), &claims))?;
+    core.bells.queued.notify_one();
     links::describe(core, &uid).await
 }
 
@@ -46,7 +62,11 @@ fn meant<'a>(claims: &Claims, all: &'a [Record]) -> Result<&'a Record, AudienceE
     }
 }
 
-async fn activate(core: &Core, claims: &Claims) -> Result<String, AudienceError> {
+async fn activate(
+    core: &Core,
+    theme: Option<&Theme>,
+    claims: &Claims,
+) -> Result<String, AudienceError> {
     let now = core.clock.now();
     let mut tx = core.db.begin().await?;
     let person = store::lock_subscriber(&mut tx, &claims.uid)
@@ -66,8 +86,60 @@ async fn activate(core: &Core, claims: &Claims) -> Result<String, AudienceError>
         let newsletter = store::get_newsletter_in(&mut tx, record.newsletter_id).await?;
         let evidence = format!("{}; link of {}", newsletter.slug, claims.issued_at);
         store::insert_consent(&mut tx, person.id, "confirmed", "link", &evidence, now).await?;
+        if let Some(theme) = theme {
+            welcome(core, theme, &mut tx, &person, &record.uid).await?;
+        }
     }
     delivery::store::lift_confirmed(&mut tx, &person.address_hash, now).await?;
     tx.commit().await?;
     Ok(uid)
+}
+
+/// Plans the welcome mail of a subscription that has just begun.
+async fn welcome(
+    core: &Core,
+    theme: &Theme,
+    tx: &mut Tx,
+    person: &Subscriber,
+    uid: &str,
+) -> Result<(), AudienceError> {
+    let record = store::find_subscription_in(tx, uid)
+        .await?
+        .ok_or(AudienceError::UnknownLink)?;
+    let newsletter = store::get_newsletter_in(tx, record.newsletter_id).await?;
+    let letters = &core.config.newsletters;
+    let is_wanted = letters
+        .iter()
+        .any(|letter| letter.slug == newsletter.slug && letter.welcome);
+    let address = person
+        .address
+        .as_deref()
+        .and_then(|address| EmailAddress::parse(address).ok());
+    let (true, Some(address)) = (is_wanted, address) else {
+        return Ok(());
+    };
+    let shown = links::shown(core, &record, newsletter)?;
+    let next = (shown.wishes.cadence != Cadence::Immediate).then(|| {
+        shown
+            .next_due_at
+            .in_zone(&shown.wishes.time_zone)
+            .datetime()
+    });
+    let letter = mail::compile(
+        core,
+        theme,
+        Small::Welcome,
+        &shown.newsletter,
+        &theme.interface(&shown.interface),
+        core.clock.now(),
+        next,
+    )?;
+    let to = mail::Recipient {
+        person_id: person.id,
+        uid,
+        epoch: person.link_epoch,
+        address: &address,
+        address_hash: &person.address_hash,
+    };
+    mail::plan(core, tx, &shown.newsletter, &letter, &to).await
 }

@@ -15,12 +15,21 @@ const LOOK_AFTER_DAYS: i64 = 30;
 ///
 /// [`AudienceError::Nobody`] if no such person is known, also because they were erased before.
 pub async fn erase(core: &Core, address: &EmailAddress) -> Result<u64, AudienceError> {
-    let in_flight = retried!(forget(core, &address.key()))?;
+    erase_by(core, address, "operator").await
+}
+
+/// [`erase`], with the way it was asked for.
+pub(super) async fn erase_by(
+    core: &Core,
+    address: &EmailAddress,
+    method: &str,
+) -> Result<u64, AudienceError> {
+    let in_flight = retried!(forget(core, &address.key(), method))?;
     core.db.scrub().await?;
     Ok(in_flight)
 }
 
-async fn forget(core: &Core, key: &str) -> Result<u64, AudienceError> {
+async fn forget(core: &Core, key: &str, method: &str) -> Result<u64, AudienceError> {
     let now = core.clock.now();
     let mut tx = core.db.begin().await?;
     let person = store::lock_subscriber_by_key(&mut tx, key)
@@ -41,7 +50,9 @@ async fn forget(core: &Core, key: &str) -> Result<u64, AudienceError> {
         now,
     )
     .await?;
-    store::insert_consent(&mut tx, person.id, "erased", "operator", "", now).await?;
+    store::insert_consent(&mut tx, person.id, "erased", method, "", now).await?;
+    store::delete_changes_of(&mut tx, person.id).await?;
+    store::delete_changes_to(&mut tx, &person.address_hash).await?;
     store::empty_evidence(&mut tx, person.id).await?;
     store::empty_subscriber(&mut tx, person.id).await?;
     let in_flight = delivery::store::empty_recipient(&mut tx, person.id).await?;

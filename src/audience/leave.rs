@@ -1,8 +1,13 @@
 //! Leaving, by the page or by the mailbox's own button (RFC 8058), and taking it back.
 
-use super::{AudienceError, LeaveBy, Preferences, links, retried, store};
+use super::mail::{self, Small};
+use super::store::Record;
+use super::{AudienceError, LeaveBy, Newsletter, Preferences, links, retried, store};
+use crate::base::address::EmailAddress;
 use crate::base::token::Purpose;
+use crate::db::Tx;
 use crate::delivery;
+use crate::theme::Theme;
 use crate::work::Core;
 
 /// Hours for which leaving can be taken back from the page that tells of it. The token lives for ever and may be in a forwarded
@@ -18,7 +23,20 @@ pub async fn peek_leaving(core: &Core, token: &str) -> Result<Preferences, Audie
 /// Leaves: no more mail, also not what is queued. Leaving twice is no error.
 pub async fn leave(core: &Core, token: &str, by: LeaveBy) -> Result<Preferences, AudienceError> {
     let claims = links::read(core, Purpose::Unsubscribe, token)?;
-    retried!(end(core, &claims.uid, by))?;
+    retried!(end(core, None, &claims.uid, by))?;
+    links::describe(core, &claims.uid).await
+}
+
+/// [`leave`] by the page, and where the newsletter has one, a last mail in the same transaction: it says so to the owner, who may
+/// not be the one who pressed the button, and can take it back.
+pub async fn leave_with_goodbye(
+    core: &Core,
+    theme: &Theme,
+    token: &str,
+) -> Result<Preferences, AudienceError> {
+    let claims = links::read(core, Purpose::Unsubscribe, token)?;
+    retried!(end(core, Some(theme), &claims.uid, LeaveBy::Page))?;
+    core.bells.queued.notify_one();
     links::describe(core, &claims.uid).await
 }
 
@@ -30,7 +48,12 @@ pub async fn rejoin(core: &Core, token: &str) -> Result<Preferences, AudienceErr
     links::describe(core, &claims.uid).await
 }
 
-async fn end(core: &Core, uid: &str, by: LeaveBy) -> Result<(), AudienceError> {
+async fn end(
+    core: &Core,
+    theme: Option<&Theme>,
+    uid: &str,
+    by: LeaveBy,
+) -> Result<(), AudienceError> {
     let now = core.clock.now();
     let mut tx = core.db.begin().await?;
     // A planner holds the row while it plans: either its rows are committed and cancelled here, or it will not find this person.
@@ -40,6 +63,8 @@ async fn end(core: &Core, uid: &str, by: LeaveBy) -> Result<(), AudienceError> {
     let record = store::find_subscription_in(&mut tx, uid)
         .await?
         .ok_or(AudienceError::UnknownLink)?;
+    let was_subscribed = matches!(record.state.as_str(), "active" | "paused");
+    let mut goodbye_to = None;
     if store::mark_left(&mut tx, record.id, now).await? {
         let method = match by {
             LeaveBy::Page => "link",
@@ -55,8 +80,14 @@ async fn end(core: &Core, uid: &str, by: LeaveBy) -> Result<(), AudienceError> {
             now,
         )
         .await?;
+        goodbye_to = theme
+            .filter(|_| was_subscribed)
+            .map(|theme| (theme, newsletter));
     }
     delivery::store::cancel_recipient(&mut tx, uid, now).await?;
+    if let Some((theme, newsletter)) = goodbye_to {
+        say_goodbye(core, theme, &mut tx, &record, newsletter).await?;
+    }
     tx.commit().await?;
     Ok(())
 }
@@ -93,4 +124,45 @@ async fn take_back(core: &Core, uid: &str) -> Result<(), AudienceError> {
     .await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Plans the last mail, if the newsletter has one.
+async fn say_goodbye(
+    core: &Core,
+    theme: &Theme,
+    tx: &mut Tx,
+    record: &Record,
+    newsletter: Newsletter,
+) -> Result<(), AudienceError> {
+    let letters = &core.config.newsletters;
+    let is_wanted = letters
+        .iter()
+        .any(|letter| letter.slug == newsletter.slug && letter.goodbye);
+    let address = record
+        .address
+        .as_deref()
+        .and_then(|address| EmailAddress::parse(address).ok());
+    let (true, Some(address)) = (is_wanted, address) else {
+        return Ok(());
+    };
+    let shown = links::shown(core, record, newsletter)?;
+    let language = theme.interface(&shown.interface);
+    let now = core.clock.now();
+    let letter = mail::compile(
+        core,
+        theme,
+        Small::Goodbye,
+        &shown.newsletter,
+        &language,
+        now,
+        None,
+    )?;
+    let to = mail::Recipient {
+        person_id: record.subscriber_id,
+        uid: &record.uid,
+        epoch: record.link_epoch,
+        address_hash: &core.keys.address_hash(&address.key()),
+        address: &address,
+    };
+    mail::plan(core, tx, &shown.newsletter, &letter, &to).await
 }

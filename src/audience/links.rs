@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use super::selection::Choice;
 use super::store::{self, Record};
 use super::upcoming::{Hours, upcoming};
-use super::{AudienceError, Cadence, Preferences, Wishes};
+use super::{AudienceError, Cadence, Newsletter, Preferences, Wishes};
 use crate::base::address::EmailAddress;
 use crate::base::time::{Timestamp, Zone};
 use crate::base::token::{Claims, Purpose};
@@ -37,6 +37,15 @@ pub(super) async fn describe(core: &Core, uid: &str) -> Result<Preferences, Audi
 /// A stored subscription as its owner sees it.
 pub(super) async fn show(core: &Core, record: &Record) -> Result<Preferences, AudienceError> {
     let newsletter = store::get_newsletter(&core.db, record.newsletter_id).await?;
+    shown(core, record, newsletter)
+}
+
+/// [`show`] with the newsletter at hand.
+pub(super) fn shown(
+    core: &Core,
+    record: &Record,
+    newsletter: Newsletter,
+) -> Result<Preferences, AudienceError> {
     let choice = Choice::parse(&record.selection_key)?;
     let time_zone = Zone::parse(&record.time_zone).map_err(unreadable)?;
     let wishes = Wishes {

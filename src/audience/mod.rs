@@ -1,15 +1,17 @@
 //! The audience: who reads, what they want, when, and what they agreed to.
 //!
 //! Values and pure rules: [`cadence`] (when), [`upcoming`] (the next hours), [`selection`] (what), `wishes` (both, as typed). Use
-//! cases: `sign_up`, `confirm`, `preferences`, `leave`, `erase`, `add` and [`import`] (both by `admit`), [`export`], and the
+//! cases: `sign_up`, `confirm`, `preferences`, `change` (of address), `data` (one's own), `leave`, `erase`, `add` and [`import`] (both by `admit`), [`export`], and the
 //! scheduler's `chores`. GET never acts for a person: whatever changes something is a use
 //! case of its own beside the one that shows it. Whether an address is known never shows in an answer.
 
 mod add;
 mod admit;
 pub mod cadence;
+mod change;
 mod chores;
 mod confirm;
+mod data;
 mod erase;
 pub mod export;
 pub mod import;
@@ -28,10 +30,12 @@ mod wishes;
 pub use add::add;
 pub use admit::{Outcome, Refusal};
 pub use cadence::Cadence;
-pub use chores::{prune_unconfirmed, resume_paused, resume_paused_in};
-pub use confirm::{confirm, peek_confirmation};
+pub use change::{Change, Side, agree_change, ask_change, peek_change};
+pub use chores::{prune_changes, prune_unconfirmed, resume_paused, resume_paused_in};
+pub use confirm::{confirm, confirm_and_welcome, peek_confirmation};
+pub use data::{Agreement, DATA_DAYS, MyData, ask_data, erase_own, own_data, peek_data};
 pub use erase::{erase, finish_erasures};
-pub use leave::{leave, peek_leaving, rejoin};
+pub use leave::{leave, leave_with_goodbye, peek_leaving, rejoin};
 pub use links::CONFIRM_DAYS;
 pub(crate) use links::mask;
 pub use newsletters::{find_offered, list_newsletters, sync_newsletters};

@@ -15,9 +15,16 @@ const MAX_PAUSE_DAYS: i64 = 366;
 /// The settings behind a preferences token. It dies when the subscriber's `link_epoch` moves past its own
 /// ([`AudienceError::ExpiredLink`]).
 pub async fn get_preferences(core: &Core, token: &str) -> Result<Preferences, AudienceError> {
+    let (_, record) = find(core, token).await?;
+    links::show(core, &record).await
+}
+
+/// What a settings link names, if it still counts.
+pub(super) async fn find(core: &Core, token: &str) -> Result<(Claims, Record), AudienceError> {
     let claims = links::read(core, Purpose::Preferences, token)?;
     let record = store::find_subscription(&core.db, &claims.uid).await?;
-    links::show(core, &check(&claims, record)?).await
+    let record = check(&claims, record)?;
+    Ok((claims, record))
 }
 
 /// Changes wishes; `paused_until` (the first day with mail again) pauses, `None` resumes. How far the person has read is not
@@ -28,9 +35,7 @@ pub async fn save_preferences(
     wishes: Wishes,
     paused_until: Option<Date>,
 ) -> Result<Preferences, AudienceError> {
-    let claims = links::read(core, Purpose::Preferences, token)?;
-    let record = store::find_subscription(&core.db, &claims.uid).await?;
-    let record = check(&claims, record)?;
+    let (claims, record) = find(core, token).await?;
     let newsletter = store::get_newsletter(&core.db, record.newsletter_id).await?;
     let wanted = wishes::check(&core.config, &newsletter, &wishes)?;
     let today = core.clock.now().date_in(&wanted.time_zone());

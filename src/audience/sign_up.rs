@@ -1,15 +1,16 @@
 //! Asking to subscribe: one mail with one button. Whether an address is known never shows: answer, statements and mail are of
 //! the same shape for every address, and caps are silent (FAILURES T40, T43).
 
-use super::links::{self, CONFIRM_DAYS};
+use super::links;
+use super::mail::Small;
 use super::store::{NewSubscriber, NewSubscription, Record, Subscriber};
 use super::wishes::{self, Wanted};
-use super::{AudienceError, Newsletter, SignUp, mail, newsletters, retried, store};
+use super::{AudienceError, Newsletter, SignUp, data, mail, newsletters, retried, store};
 use crate::base::address::EmailAddress;
 use crate::base::time::Timestamp;
 use crate::base::token::Purpose;
 use crate::db::Tx;
-use crate::delivery::{self, LetterKind, NewDelivery, NewLetter};
+use crate::delivery::{self, NewLetter};
 use crate::theme::Theme;
 use crate::work::Core;
 
@@ -44,7 +45,7 @@ pub async fn sign_up(core: &Core, theme: &Theme, request: SignUp) -> Result<(), 
 }
 
 /// Sends a fresh link to the person an expired token names; the answer tells nothing about the person. A confirmation link is
-/// answered by another, a settings link by one that works. A token that is not ours is [`AudienceError::UnknownLink`].
+/// answered by another, a settings link by one that works, one to somebody's own data by another such. A token that is not ours is [`AudienceError::UnknownLink`].
 pub async fn resend_link(core: &Core, theme: &Theme, token: &str) -> Result<(), AudienceError> {
     let named = Purpose::ALL
         .into_iter()
@@ -52,7 +53,7 @@ pub async fn resend_link(core: &Core, theme: &Theme, token: &str) -> Result<(), 
     let Some((purpose, uid)) = named else {
         return Err(AudienceError::UnknownLink);
     };
-    let record = if purpose == Purpose::Confirm {
+    let record = if matches!(purpose, Purpose::Confirm | Purpose::Data) {
         let all = store::list_subscriptions(&core.db, &uid).await?;
         let waiting = all.iter().rposition(|r| r.state == "pending");
         let at = waiting.or_else(|| all.iter().rposition(|r| is_subscribed(&r.state)));
@@ -64,6 +65,13 @@ pub async fn resend_link(core: &Core, theme: &Theme, token: &str) -> Result<(), 
     let Some(record) = record.filter(|r| r.address.is_some() && r.state != "left") else {
         return Ok(());
     };
+    if purpose == Purpose::Data {
+        return match data::send(core, theme, &record).await {
+            // A cap tells nothing either.
+            Err(AudienceError::TooMany { .. }) => Ok(()),
+            other => other,
+        };
+    }
     let newsletter = store::get_newsletter(&core.db, record.newsletter_id).await?;
     let shown = links::show(core, &record).await?;
     let letters = Letters::compile(core, theme, &newsletter, &theme.interface(&shown.interface))?;
@@ -94,12 +102,13 @@ impl Letters {
             confirmation: mail::compile(
                 core,
                 theme,
-                LetterKind::Confirmation,
+                Small::Confirmation,
                 newsletter,
                 language,
                 now,
+                None,
             )?,
-            already: mail::compile(core, theme, LetterKind::Already, newsletter, language, now)?,
+            already: mail::compile(core, theme, Small::Already, newsletter, language, now, None)?,
         })
     }
 }
@@ -234,8 +243,7 @@ async fn plan(
     let Some(address) = address else {
         return Ok(());
     };
-    let waiting = store::count_waiting(tx, address.domain(), now.plus_secs(-3600)).await?;
-    let is_flooded = person.provider == "other" && waiting > WAITING_PER_DOMAIN;
+    let is_flooded = is_flooded(tx, &address, now).await?;
     if is_flooded || !may_mail(&history, now) {
         tracing::info!(
             subscriber = person.id,
@@ -254,26 +262,51 @@ async fn plan(
         return Ok(());
     }
     store::insert_consent(tx, person.id, "asked", method, evidence, now).await?;
-    let lane_id = delivery::store::ensure_lane(tx, &newsletter.relay, &person.provider).await?;
-    let letter_id = delivery::store::insert_letter(tx, core, letter).await?;
-    let delivery = NewDelivery {
-        letter_id,
-        batch: None,
-        recipient_id: person.id,
+    let to = mail::Recipient {
+        person_id: person.id,
         // A settings link names the subscription, a confirmation link the subscriber.
-        recipient_uid: active_uid.unwrap_or(&person.uid).clone(),
-        recipient_epoch: person.link_epoch,
-        address: address.envelope(),
-        address_hash: person.address_hash.clone(),
-        lane_id,
-        priority: letter.kind.priority(),
-        text_only: false,
-        due_at: now,
-        expires_at: Some(now.plus_secs(CONFIRM_DAYS * DAY_SECS)),
+        uid: active_uid.unwrap_or(&person.uid),
+        epoch: person.link_epoch,
+        address: &address,
+        address_hash: &person.address_hash,
     };
-    // The letter is of this transaction, so nobody can have replaced it.
-    delivery::store::insert_deliveries(tx, now, &[delivery]).await?;
-    Ok(())
+    mail::plan(core, tx, newsletter, letter, &to).await
+}
+
+/// Whether so many addresses of that domain wait for their button that one more mail would be part of a flood.
+pub(super) async fn is_flooded(
+    tx: &mut Tx,
+    address: &EmailAddress,
+    now: Timestamp,
+) -> Result<bool, AudienceError> {
+    if delivery::provider_of(address.domain()) != "other" {
+        return Ok(false);
+    }
+    let waiting = store::count_waiting(tx, address.domain(), now.plus_secs(-3600)).await?;
+    Ok(waiting > WAITING_PER_DOMAIN)
+}
+
+/// [`AudienceError::TooMany`] once a person has asked for as many mails as one may in a day.
+pub(super) async fn check_day(
+    tx: &mut Tx,
+    subscriber_id: i64,
+    now: Timestamp,
+) -> Result<(), AudienceError> {
+    let history = store::list_asked(tx, subscriber_id, now.plus_secs(-DAY_SECS)).await?;
+    let mut asked = history
+        .iter()
+        .filter(|(is_ask, _)| *is_ask)
+        .map(|(_, at)| *at);
+    let first = asked.next();
+    if asked.count() + 1 < MAILS_A_DAY {
+        return Ok(());
+    }
+    let wait = first.map_or(0, |first| {
+        first.plus_secs(DAY_SECS).as_secs() - now.as_secs()
+    });
+    Err(AudienceError::TooMany {
+        minutes: wait.max(0) / 60 + 1,
+    })
 }
 
 /// Whether one more mail may be asked for, by what was asked (true) and confirmed (false) in the last day, oldest first. A press

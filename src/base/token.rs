@@ -30,11 +30,24 @@ pub enum Purpose {
     Preferences = b'p',
     /// Leave; names a subscription and can do nothing else.
     Unsubscribe = b'u',
+    /// Agree, from the old mailbox, that mail goes elsewhere; names a change of address.
+    ChangeFrom = b'f',
+    /// Agree, from the new mailbox, that mail comes there; names a change of address.
+    ChangeTo = b't',
+    /// See, carry away and erase what is kept of oneself; names a subscriber, for a day.
+    Data = b'd',
 }
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Confirm, Self::Preferences, Self::Unsubscribe];
+    pub const ALL: [Self; 6] = [
+        Self::Confirm,
+        Self::Preferences,
+        Self::Unsubscribe,
+        Self::ChangeFrom,
+        Self::ChangeTo,
+        Self::Data,
+    ];
 
     /// What stands in a letter where the person's token goes: as long as a token, so that filling it in moves nothing.
     pub const fn placeholder(self) -> &'static str {
@@ -42,6 +55,9 @@ impl Purpose {
             Self::Confirm => "__jarshy_confirm__________________________________________",
             Self::Preferences => "__jarshy_preferences______________________________________",
             Self::Unsubscribe => "__jarshy_unsubscribe______________________________________",
+            Self::ChangeFrom => "__jarshy_change_from______________________________________",
+            Self::ChangeTo => "__jarshy_change_to________________________________________",
+            Self::Data => "__jarshy_data_____________________________________________",
         }
     }
 }

@@ -269,6 +269,12 @@ pub struct Newsletter {
     /// After a dot without a reply: `resend` once (nobody lost) or `hold` (nobody twice).
     #[serde(default = "default_uncertain")]
     pub uncertain: String,
+    /// Whether who has confirmed gets a mail that says when the first digest comes.
+    #[serde(default)]
+    pub welcome: bool,
+    /// Whether who has left by the page gets one mail more, with a button to take it back: a forwarded copy holds the link, too.
+    #[serde(default)]
+    pub goodbye: bool,
 }
 
 fn default_hour() -> String {

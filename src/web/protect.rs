@@ -20,7 +20,13 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' https
 
 /// Routes whose authority is the token in their path: they may be posted to from anywhere, also from the browsers inside mail
 /// apps, which say `Origin: null` or nothing at all.
-const TOKEN_ROUTES: [&str; 3] = ["/confirm/", "/preferences/", "/unsubscribe/"];
+const TOKEN_ROUTES: [&str; 5] = [
+    "/confirm/",
+    "/preferences/",
+    "/unsubscribe/",
+    "/change/",
+    "/my-data/",
+];
 
 /// Headers that every answer has unless its own part of the web says otherwise.
 pub(super) async fn headers(request: Request, next: Next) -> Response {

@@ -28,6 +28,7 @@ mod issues;
 mod kill;
 mod month;
 mod newsroom;
+mod own;
 mod people;
 mod polls;
 mod replay;

@@ -405,6 +405,9 @@ fn small_mail(tag: &str, subject: &str) -> serde_json::Value {
         "operator": [config.newsroom.operator.names.get(&language(tag)), "office@news.example.kz"],
         "url": "https://news.example.kz/confirm/PLACEHOLDER000000000000000000000000000000000",
         "valid_days": 3,
+        "next_date": if tag == "en" { "" } else { "сенбі, 28 ақпан" },
+        "next_time": "08:00",
+        "leave_url": "https://news.example.kz/unsubscribe/PLACEHOLDER000000000000000000000000000000000",
     })
 }
 
@@ -464,6 +467,11 @@ fn every_mail_renders_in_every_language() {
             ("confirmation", "confirm-subject"),
             ("already", "already-subject"),
             ("test", "test-subject"),
+            ("welcome", "welcome-subject"),
+            ("change_from", "change-subject"),
+            ("change_to", "change-subject"),
+            ("link", "link-subject"),
+            ("goodbye", "goodbye-subject"),
         ] {
             let subject = theme.text(
                 &language(tag),
@@ -497,6 +505,11 @@ fn every_mail_renders_in_every_language() {
         "confirmation",
         "already",
         "test",
+        "welcome",
+        "change_from",
+        "change_to",
+        "link",
+        "goodbye",
         "small",
         "frame",
     ];

@@ -9,6 +9,7 @@ mod sheet;
 
 pub use list::{HEADINGS, Reader, check_newsletter, readers};
 pub use person::person;
+pub(crate) use person::person_of;
 pub use sheet::{Sheet, is_formula};
 
 /// A minute of the day as people write it.

@@ -14,6 +14,11 @@ pub async fn person(core: &Core, address: &EmailAddress) -> Result<Value, Audien
     let (id, uid) = store::find_by_key(&core.db, &address.key())
         .await?
         .ok_or(AudienceError::Nobody)?;
+    person_of(core, id, &uid).await
+}
+
+/// The person of a row.
+pub(crate) async fn person_of(core: &Core, id: i64, uid: &str) -> Result<Value, AudienceError> {
     let known = store::get_person(&core.db, id).await?;
     let slugs: Vec<String> = store::list_newsletters(&core.db)
         .await?
@@ -21,7 +26,7 @@ pub async fn person(core: &Core, address: &EmailAddress) -> Result<Value, Audien
         .map(|newsletter| newsletter.slug)
         .collect();
     let mut subscriptions = Vec::new();
-    for record in store::list_subscriptions(&core.db, &uid).await? {
+    for record in store::list_subscriptions(&core.db, uid).await? {
         let newsletter = store::get_newsletter(&core.db, record.newsletter_id).await?;
         let choice = Choice::parse(&record.selection_key)?;
         subscriptions.push(json!({

@@ -18,7 +18,7 @@ pub(crate) async fn insert_consent(
         .bind(subscriber_id).bind(action).bind(method).bind(evidence).bind(at).execute(c).await.map(|_| ()))
 }
 
-/// What was asked (true: a mail was planned) and confirmed (false) for a person since an instant, oldest first. One row per mail,
+/// What was asked (true: a mail was planned) and confirmed or changed (false: a mailbox answered) for a person since an instant, oldest first. One row per mail,
 /// so that caps hold on every instance.
 pub(crate) async fn list_asked(
     tx: &mut Tx,
@@ -26,7 +26,7 @@ pub(crate) async fn list_asked(
     since: Timestamp,
 ) -> Result<Vec<(bool, Timestamp)>> {
     let rows: Vec<(String, Timestamp)> = on_tx!(tx, c => sqlx::query_as(
-        "SELECT action, at FROM consent WHERE subscriber_id = $1 AND action IN ('asked', 'confirmed') AND at >= $2 ORDER BY id")
+        "SELECT action, at FROM consent WHERE subscriber_id = $1 AND action IN ('asked', 'confirmed', 'changed') AND at >= $2 ORDER BY id")
         .bind(subscriber_id).bind(since).fetch_all(c).await)?;
     Ok(rows
         .into_iter()

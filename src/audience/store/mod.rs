@@ -3,6 +3,7 @@
 //! `slot.rs` and `run.rs` are what the digest stands on: slots that come due, and the people of a run in chunks.
 
 mod bulk;
+mod change;
 mod consent;
 mod listing;
 mod newsletter;
@@ -14,6 +15,7 @@ mod subscriber;
 mod subscription;
 
 pub(super) use bulk::*;
+pub(super) use change::*;
 pub(super) use consent::*;
 pub use listing::{Listed, Reading, find_reading, list_people};
 pub(super) use newsletter::{get_newsletter_in, upsert_newsletter};

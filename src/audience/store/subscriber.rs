@@ -15,7 +15,6 @@ pub(crate) struct Subscriber {
     /// None once erased.
     pub address: Option<String>,
     pub address_hash: String,
-    pub provider: String,
     pub link_epoch: i64,
 }
 
@@ -40,10 +39,10 @@ pub(crate) async fn insert_subscriber(tx: &mut Tx, new: &NewSubscriber<'_>) -> R
         .execute(c).await.map(|_| ()))
 }
 
-const LOCK_BY_KEY_SQLITE: &str = "SELECT id, uid, address, address_hash, provider, link_epoch FROM subscriber \
+const LOCK_BY_KEY_SQLITE: &str = "SELECT id, uid, address, address_hash, link_epoch FROM subscriber \
      WHERE address_key = $1";
 /// NO KEY: consent and subscriptions refer to the row, which must not wait.
-const LOCK_BY_KEY_POSTGRES: &str = "SELECT id, uid, address, address_hash, provider, link_epoch FROM subscriber \
+const LOCK_BY_KEY_POSTGRES: &str = "SELECT id, uid, address, address_hash, link_epoch FROM subscriber \
      WHERE address_key = $1 FOR NO KEY UPDATE";
 
 /// The subscriber of an address, locked.
@@ -52,10 +51,10 @@ pub(crate) async fn lock_subscriber_by_key(tx: &mut Tx, key: &str) -> Result<Opt
     on_tx!(tx, c => sqlx::query_as(sql).bind(key).fetch_optional(c).await)
 }
 
-const LOCK_BY_UID_SQLITE: &str = "SELECT id, uid, address, address_hash, provider, link_epoch FROM subscriber \
+const LOCK_BY_UID_SQLITE: &str = "SELECT id, uid, address, address_hash, link_epoch FROM subscriber \
      WHERE uid = $1";
 /// As above.
-const LOCK_BY_UID_POSTGRES: &str = "SELECT id, uid, address, address_hash, provider, link_epoch FROM subscriber \
+const LOCK_BY_UID_POSTGRES: &str = "SELECT id, uid, address, address_hash, link_epoch FROM subscriber \
      WHERE uid = $1 FOR NO KEY UPDATE";
 
 /// The subscriber of a uid, locked.
@@ -121,4 +120,30 @@ pub(crate) async fn get_person(db: &Db, id: i64) -> Result<PersonRow> {
     on_db!(db, c => sqlx::query_as(
         "SELECT address, address_hash, state, languages, time_zone, created_at, confirmed_at FROM subscriber WHERE id = $1")
         .bind(id).fetch_one(c).await)
+}
+
+/// The subscriber of a uid, without a lock.
+pub(crate) async fn find_subscriber(db: &Db, uid: &str) -> Result<Option<Subscriber>> {
+    on_db!(db, c => sqlx::query_as("SELECT id, uid, address, address_hash, link_epoch FROM subscriber WHERE uid = $1")
+        .bind(uid).fetch_optional(c).await)
+}
+
+/// Another mailbox for the same person; settings links in the old one die.
+pub(crate) async fn update_address(
+    tx: &mut Tx,
+    id: i64,
+    address: &EmailAddress,
+    address_hash: &str,
+    provider: &str,
+) -> Result<()> {
+    on_tx!(tx, c => sqlx::query(
+        "UPDATE subscriber SET address = $2, address_key = $3, address_hash = $4, provider = $5, link_epoch = link_epoch + 1 WHERE id = $1")
+        .bind(id).bind(address.to_string()).bind(address.key()).bind(address_hash).bind(provider)
+        .execute(c).await.map(|_| ()))
+}
+
+/// Calls back the settings links a person has.
+pub(crate) async fn bump_epoch(tx: &mut Tx, id: i64) -> Result<()> {
+    on_tx!(tx, c => sqlx::query("UPDATE subscriber SET link_epoch = link_epoch + 1 WHERE id = $1")
+        .bind(id).execute(c).await.map(|_| ()))
 }

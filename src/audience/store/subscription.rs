@@ -30,11 +30,14 @@ pub(crate) struct Record {
     pub text_only: bool,
     pub last_date: String,
     pub left_at: Option<Timestamp>,
+    pub selection_id: i64,
+    pub slot_id: i64,
+    pub read_to: i64,
 }
 
 const FIND: &str = "SELECT s.id, s.uid, s.subscriber_id, p.uid AS subscriber_uid, p.state AS subscriber_state, p.address, p.link_epoch, \
      s.newsletter_id, e.key AS selection_key, t.cadence, t.time_zone, t.minute, t.next_date, t.next_due_at, s.state, \
-     s.paused_until, s.text_only, s.last_date, s.left_at FROM subscription s JOIN subscriber p ON p.id = s.subscriber_id \
+     s.paused_until, s.text_only, s.last_date, s.left_at, s.selection_id, s.slot_id, s.read_to FROM subscription s JOIN subscriber p ON p.id = s.subscriber_id \
      JOIN selection e ON e.id = s.selection_id JOIN slot t ON t.id = s.slot_id WHERE s.uid = $1";
 
 /// The subscription of a uid.
@@ -49,7 +52,7 @@ pub(crate) async fn find_subscription_in(tx: &mut Tx, uid: &str) -> Result<Optio
 
 const LIST_OF_SUBSCRIBER: &str = "SELECT s.id, s.uid, s.subscriber_id, p.uid AS subscriber_uid, p.state AS subscriber_state, p.address, \
      p.link_epoch, s.newsletter_id, e.key AS selection_key, t.cadence, t.time_zone, t.minute, t.next_date, t.next_due_at, \
-     s.state, s.paused_until, s.text_only, s.last_date, s.left_at FROM subscription s \
+     s.state, s.paused_until, s.text_only, s.last_date, s.left_at, s.selection_id, s.slot_id, s.read_to FROM subscription s \
      JOIN subscriber p ON p.id = s.subscriber_id JOIN selection e ON e.id = s.selection_id JOIN slot t ON t.id = s.slot_id \
      WHERE p.uid = $1 ORDER BY s.id";
 
@@ -170,4 +173,10 @@ pub(crate) async fn list_paused(db: &Db, upto: &str) -> Result<Vec<(i64, String,
 pub(crate) async fn resume(tx: &mut Tx, id: i64, until: &str) -> Result<bool> {
     on_tx!(tx, c => sqlx::query("UPDATE subscription SET state = 'active' WHERE id = $1 AND state = 'paused' AND paused_until = $2")
         .bind(id).bind(until).execute(c).await.map(|done| done.rows_affected() == 1))
+}
+
+/// Remembers the local date of a digest that came to the same person elsewhere.
+pub(crate) async fn carry_date(tx: &mut Tx, id: i64, last_date: &str) -> Result<()> {
+    on_tx!(tx, c => sqlx::query("UPDATE subscription SET last_date = $2 WHERE id = $1 AND last_date < $2")
+        .bind(id).bind(last_date).execute(c).await.map(|_| ()))
 }

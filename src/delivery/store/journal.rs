@@ -246,7 +246,7 @@ pub async fn ask_intent(tx: &mut Tx, key: &Key, now: Timestamp) -> Result<Intent
          AND (l.state = 'open' OR (l.state = 'replaced' AND delivery.intent_at IS NOT NULL)) \
          AND NOT EXISTS (SELECT 1 FROM suppression s WHERE s.address_hash = delivery.address_hash AND s.lifted_at IS NULL \
          AND (s.scope IS NULL OR s.scope = l.scope) \
-         AND (l.kind <> 'confirmation' OR s.reason IN ('complaint', 'manual'))))")
+         AND (l.kind NOT IN ('confirmation', 'change') OR s.reason IN ('complaint', 'manual'))))")
         .bind(key.id).bind(key.worker_id).bind(key.attempts).bind(key.letter_id).bind(now)
         .execute(c).await.map(|done| done.rows_affected()))?;
     if granted == 1 {

@@ -143,3 +143,27 @@ pub async fn is_any_open(
          AND d.state IN ('queued', 'leased', 'committing', 'uncertain') AND (d.expires_at IS NULL OR d.expires_at > $3))")
         .bind(recipient_id).bind(kind.as_str()).bind(now).fetch_one(c).await)
 }
+
+const MOVE_SQLITE: &str = "UPDATE delivery SET address = $2, address_hash = $3, recipient_epoch = recipient_epoch + 1, \
+     lane_id = COALESCE((SELECT n.id FROM lane n JOIN lane o ON o.relay = n.relay WHERE o.id = delivery.lane_id AND n.provider = $4), lane_id) \
+     WHERE recipient_id = $1 AND state = 'queued' AND attempts = 0 AND letter_id IN (SELECT id FROM letter WHERE kind = 'issue')";
+/// The rows are locked by id first, as in [`CANCEL_POSTGRES`].
+const MOVE_POSTGRES: &str = "WITH mine AS MATERIALIZED (SELECT id FROM delivery WHERE recipient_id = $1 AND state = 'queued' \
+     AND attempts = 0 AND letter_id IN (SELECT id FROM letter WHERE kind = 'issue') ORDER BY id FOR UPDATE) \
+     UPDATE delivery SET address = $2, address_hash = $3, recipient_epoch = recipient_epoch + 1, \
+     lane_id = COALESCE((SELECT n.id FROM lane n JOIN lane o ON o.relay = n.relay WHERE o.id = delivery.lane_id AND n.provider = $4), lane_id) \
+     FROM mine WHERE delivery.id = mine.id AND delivery.state = 'queued'";
+
+/// A person has another mailbox: the digests that nobody has touched yet go there, with links of the new epoch. What was tried once
+/// keeps the address under which the relay knows it.
+pub async fn move_recipient(
+    tx: &mut Tx,
+    recipient_id: i64,
+    address: &str,
+    address_hash: &str,
+    provider: &str,
+) -> Result<u64> {
+    let sql = tx.choose(MOVE_SQLITE, MOVE_POSTGRES);
+    on_tx!(tx, c => sqlx::query(sql).bind(recipient_id).bind(address).bind(address_hash).bind(provider)
+        .execute(c).await.map(|done| done.rows_affected()))
+}

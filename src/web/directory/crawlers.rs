@@ -19,7 +19,7 @@ const KEPT: i64 = 600;
 pub(super) async fn robots(State(state): State<WebState>) -> Response {
     let server = &state.core.config.server;
     let mut text =
-        "User-agent: *\nDisallow: /confirm/\nDisallow: /preferences/\nDisallow: /unsubscribe/\nDisallow: /inbox\n"
+        "User-agent: *\nDisallow: /confirm/\nDisallow: /preferences/\nDisallow: /unsubscribe/\nDisallow: /change/\nDisallow: /my-data/\nDisallow: /inbox\n"
             .to_owned();
     for line in &server.robots {
         text.push_str(line);

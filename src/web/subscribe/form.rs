@@ -74,6 +74,8 @@ pub(super) struct Errors {
     pub(super) cadence: Option<String>,
     pub(super) paused_until: Option<String>,
     pub(super) consent: Option<String>,
+    pub(super) tag: Option<String>,
+    pub(super) new_address: Option<String>,
 }
 
 impl Errors {
@@ -87,6 +89,8 @@ impl Errors {
             &self.cadence,
             &self.paused_until,
             &self.consent,
+            &self.tag,
+            &self.new_address,
         ]
         .iter()
         .any(|error| error.is_some())
@@ -102,14 +106,23 @@ pub(super) struct WishesForm {
     zones: Vec<Choice>,
     cadences: Vec<Choice>,
     weekdays: Vec<Choice>,
+    /// The days of the week as tick boxes.
+    days: Vec<Choice>,
+    /// Tags to narrow the choice by; none where they are not asked about.
+    tags: Vec<Choice>,
     text_only: bool,
     /// Whether the newsroom has more than one language to put in order.
     has_languages: bool,
 }
 
 impl WishesForm {
-    /// The form filled with wishes.
-    pub(super) fn new(state: &WebState, words: &Words<'_>, wishes: &Wishes) -> Self {
+    /// The form filled with wishes; `tags` are those on offer, as slug and name.
+    pub(super) fn new(
+        state: &WebState,
+        words: &Words<'_>,
+        wishes: &Wishes,
+        tags: &[(String, String)],
+    ) -> Self {
         let config = &state.core.config;
         let mut known = config.newsroom.languages.clone();
         known.extend(
@@ -173,36 +186,62 @@ impl WishesForm {
                     is_chosen: day == weekly,
                 })
                 .collect(),
+            days: (1..=7)
+                .map(|day| Choice {
+                    value: day.to_string(),
+                    label: words.say(&format!("weekday-{day}")),
+                    is_chosen: wishes.cadence != Cadence::Immediate
+                        && is_mail_day(&wishes.cadence, day),
+                })
+                .collect(),
+            tags: tags
+                .iter()
+                .map(|(slug, name)| Choice {
+                    value: slug.clone(),
+                    label: name.clone(),
+                    is_chosen: wishes.tags.contains(slug),
+                })
+                .collect(),
             text_only: wishes.text_only,
             has_languages: known.len() > 1,
         }
     }
 }
 
-/// How often; what somebody has already stands there too, although new people are not offered it.
+/// How often.
 fn cadences(words: &Words<'_>, present: &Cadence) -> Vec<Choice> {
-    let mut offered = vec![
+    [
         ("daily", "every-day", matches!(present, Cadence::Daily)),
         ("weekdays", "weekdays", matches!(present, Cadence::Weekdays)),
+        ("days", "chosen-days", matches!(present, Cadence::Days(_))),
         (
             "weekly",
             "once-a-week",
             matches!(present, Cadence::Weekly(_)),
         ),
-    ];
-    match present {
-        Cadence::Immediate => offered.push(("keep", "as-soon-as-published", true)),
-        Cadence::Days(_) => offered.push(("keep", "chosen-days", true)),
-        _ => {}
+        (
+            "immediate",
+            "as-soon-as-published",
+            matches!(present, Cadence::Immediate),
+        ),
+    ]
+    .into_iter()
+    .map(|(value, key, is_chosen)| Choice {
+        value: value.to_owned(),
+        label: words.say(key),
+        is_chosen,
+    })
+    .collect()
+}
+
+/// Whether mail comes on that day of the week, Monday being 1.
+fn is_mail_day(cadence: &Cadence, day: i8) -> bool {
+    match cadence {
+        Cadence::Immediate | Cadence::Daily => true,
+        Cadence::Weekdays => day <= 5,
+        Cadence::Days(days) => days.contains(&day),
+        Cadence::Weekly(one) => *one == day,
     }
-    offered
-        .into_iter()
-        .map(|(value, key, is_chosen)| Choice {
-            value: value.to_owned(),
-            label: words.say(key),
-            is_chosen,
-        })
-        .collect()
 }
 
 /// `08:00` of minutes after midnight.
@@ -221,12 +260,26 @@ fn read_clock(text: &str) -> Option<i64> {
     Some(number(hour, 24)? * 60 + number(minute, 60)?)
 }
 
-/// Reads wishes; what is absent stays as in `present`, what is wrong gets a sentence beside its field and stays too.
+/// Reads the ticked days of the week; none is a sentence.
+fn read_days(words: &Words<'_>, fields: &Fields, present: &Wishes, errors: &mut Errors) -> Cadence {
+    let days: Vec<i8> = fields
+        .all("day")
+        .filter_map(|day| day.parse().ok())
+        .collect();
+    Cadence::Days(days).canonical().unwrap_or_else(|_| {
+        errors.cadence = Some(words.say("days-needed"));
+        present.cadence.clone()
+    })
+}
+
+/// Reads wishes; what is absent stays as in `present`, what is wrong gets a sentence beside its field and stays too. `tags` are
+/// those on offer.
 pub(super) fn read_wishes(
     state: &WebState,
     words: &Words<'_>,
     fields: &Fields,
     present: &Wishes,
+    tags: &[(String, String)],
     errors: &mut Errors,
 ) -> Wishes {
     let config = &state.core.config;
@@ -276,6 +329,18 @@ pub(super) fn read_wishes(
         wishes.sections = sections;
     }
 
+    if fields.has("tag") || fields.has("has_tags") {
+        let mut chosen: Vec<String> = Vec::new();
+        for slug in fields.all("tag") {
+            if !tags.iter().any(|(known, _)| known == slug) {
+                errors.tag = Some(words.say("choice-wrong"));
+            } else if !chosen.iter().any(|known| known == slug) {
+                chosen.push(slug.to_owned());
+            }
+        }
+        wishes.tags = chosen;
+    }
+
     if fields.has("hour") {
         match read_clock(fields.get("hour")) {
             Some(minute) => wishes.minute = minute,
@@ -300,7 +365,8 @@ pub(super) fn read_wishes(
             ("daily", _) => Cadence::Daily,
             ("weekdays", _) => Cadence::Weekdays,
             ("weekly", Some(day)) => Cadence::Weekly(day),
-            ("keep", _) => present.cadence.clone(),
+            ("immediate", _) => Cadence::Immediate,
+            ("days", _) => read_days(words, fields, present, errors),
             _ => {
                 errors.cadence = Some(words.say("choice-wrong"));
                 present.cadence.clone()

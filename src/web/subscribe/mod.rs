@@ -5,6 +5,8 @@
 //! not.
 
 mod address;
+mod change;
+mod data;
 mod form;
 mod limit;
 mod mailbox;
@@ -35,5 +37,7 @@ pub fn routes() -> Router<WebState> {
             "/unsubscribe/{token}",
             get(token::show_leave).post(token::leave),
         )
+        .route("/change/{token}", get(change::show).post(change::agree))
+        .route("/my-data/{token}", get(data::show).post(data::act))
         .layer(Extension(limit::Limits::default()))
 }

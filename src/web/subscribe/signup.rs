@@ -81,7 +81,7 @@ pub(super) async fn send(
     .take(400)
     .collect::<String>();
     let presets = presets(&state, &lang, &newsletter);
-    let wishes = read_wishes(&state, &words, &fields, &presets, &mut errors);
+    let wishes = read_wishes(&state, &words, &fields, &presets, &[], &mut errors);
 
     // The short form under a story leads here with the address alone.
     if fields.get("step") == "begin" {
@@ -290,7 +290,7 @@ fn form_page(
         newsletter_slug: newsletter.slug.clone(),
         address: String::new(),
         suggestion: None,
-        wishes: WishesForm::new(state, &words, wishes),
+        wishes: WishesForm::new(state, &words, wishes, &[]),
         consent: Terms::new(&state.core.config, &state.theme, words.language()),
         is_consent_given: false,
         errors: Errors::default(),

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use super::form::{Fields, clock};
 use super::limit::Limits;
 use super::notice::{Button, Link, Notice, Words, show, stranger};
-use crate::audience::{self, AudienceError, LeaveBy, Preferences};
+use crate::audience::{self, AudienceError, Cadence, LeaveBy, Preferences};
 use crate::base::token::{Claims, Purpose};
 use crate::digest;
 use crate::theme::{Arg, dates};
@@ -68,7 +68,7 @@ pub(super) async fn confirm(
     let was_active = audience::peek_confirmation(&state.core, &token)
         .await
         .is_ok_and(|preferences| preferences.is_active);
-    let preferences = match audience::confirm(&state.core, &token).await {
+    let preferences = match audience::confirm_and_welcome(&state.core, &state.theme, &token).await {
         Ok(preferences) => preferences,
         Err(error) => return aged(&state, &headers, &action, error),
     };
@@ -93,7 +93,7 @@ pub(super) async fn confirm(
     links.push(settings_link(&state, &words, &preferences));
     let notice = Notice {
         title: words.say("confirmed-title"),
-        sentences: vec![words.with("confirmed", &next_mail(&words, &preferences).args())],
+        sentences: vec![next_mail(&words, &preferences).say(&words, "confirmed")],
         links,
         ..Notice::default()
     };
@@ -109,7 +109,7 @@ fn already_confirmed(
         title: words.say("already-confirmed-title"),
         sentences: vec![
             words.say("already-confirmed"),
-            words.with("next-issue", &next_mail(words, preferences).args()),
+            next_mail(words, preferences).say(words, "next-issue"),
         ],
         links: vec![Link {
             href: format!("/{}/", preferences.interface),
@@ -181,9 +181,7 @@ pub(super) async fn leave(
                 let words = Words::new(&state, &preferences.interface);
                 let notice = Notice {
                     title: words.say("resubscribed-title"),
-                    sentences: vec![
-                        words.with("resubscribed", &next_mail(&words, &preferences).args()),
-                    ],
+                    sentences: vec![next_mail(&words, &preferences).say(&words, "resubscribed")],
                     links: vec![settings_link(&state, &words, &preferences)],
                     ..Notice::default()
                 };
@@ -194,7 +192,7 @@ pub(super) async fn leave(
             Err(error) => aged(&state, &headers, &action, error),
         };
     }
-    match audience::leave(&state.core, &token, LeaveBy::Page).await {
+    match audience::leave_with_goodbye(&state.core, &state.theme, &token).await {
         Ok(preferences) => {
             let words = Words::new(&state, &preferences.interface);
             left(&state, &words, &preferences, action, "unsubscribed")
@@ -319,22 +317,38 @@ pub(super) async fn resend(
     show(state, &language, StatusCode::OK, notice)
 }
 
-/// Day and hour of somebody's next mail, on the person's own calendar.
+/// Day and hour of somebody's next mail, on the person's own calendar; empty where mail comes as soon as there is news.
 pub(super) struct NextMail {
     pub(super) date: String,
     pub(super) time: String,
 }
 
 impl NextMail {
-    pub(super) fn args(&self) -> [(&str, Arg<'_>); 2] {
-        [
+    /// The sentence of that key, or its sister for people who get news at once.
+    fn say(&self, words: &Words<'_>, key: &str) -> String {
+        if self.date.is_empty() {
+            let soon = match key {
+                "confirmed" => "confirmed-soon",
+                "resubscribed" => "resubscribed-soon",
+                _ => "next-soon",
+            };
+            return words.say(soon);
+        }
+        let args = [
             ("date", Arg::Text(&self.date)),
             ("time", Arg::Text(&self.time)),
-        ]
+        ];
+        words.with(key, &args)
     }
 }
 
 pub(super) fn next_mail(words: &Words<'_>, preferences: &Preferences) -> NextMail {
+    if preferences.wishes.cadence == Cadence::Immediate {
+        return NextMail {
+            date: String::new(),
+            time: String::new(),
+        };
+    }
     let at = preferences
         .next_due_at
         .in_zone(&preferences.wishes.time_zone);
