@@ -15,6 +15,7 @@ need java default-jre-headless
 need openssl openssl
 need cc build-essential
 need caddy caddy
+need spamassassin spamassassin
 need systemd-analyze systemd
 need wrk wrk
 need node nodejs

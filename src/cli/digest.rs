@@ -1,7 +1,9 @@
 //! `jarshy digest`: see a digest before anybody gets it, plan those that are due, and say a word about mail under way.
 
+mod diff;
 mod halt;
 mod next;
+mod note;
 mod plan;
 mod preview;
 mod replay;
@@ -36,6 +38,8 @@ enum Command {
     SendTest(send_test::SendTest),
     /// Show a past issue byte for byte, or send it to a subscriber whom it has not reached.
     Replay(replay::Replay),
+    /// Show what a past issue would be if it were compiled now, line by line: after a template or a setting was changed.
+    Diff(diff::Diff),
     /// Hold an issue, a run or a date: nothing of it is sent until `jarshy digest release`.
     ///
     /// What is held before it is planned loses nothing: if its time ends, its stories come with the next digest. An issue that is
@@ -43,6 +47,8 @@ enum Command {
     Hold(halt::Hold),
     /// Let go what was held.
     Release(halt::Hold),
+    /// Say a few words on top of the issues of one date, or take them back; without words, show what is said.
+    Note(note::Note),
     /// Cancel an issue or a run, also while it is being sent: whoever has not been sent it will not get it.
     Cancel(halt::Cancel),
 }
@@ -56,8 +62,10 @@ pub async fn run(core: Core, args: Args) -> anyhow::Result<ExitCode> {
         Command::Plan(args) => plan::run(&core, &theme, &args).await,
         Command::SendTest(args) => send_test::run(&core, &theme, &args).await,
         Command::Replay(args) => replay::run(&core, &args).await,
+        Command::Diff(args) => diff::run(&core, &theme, &args).await,
         Command::Hold(args) => halt::hold(&core, &args).await,
         Command::Release(args) => halt::release(&core, &args).await,
+        Command::Note(args) => note::run(&core, &args).await,
         Command::Cancel(args) => halt::cancel(&core, &args).await,
     }
 }

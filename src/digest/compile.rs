@@ -9,15 +9,15 @@ use super::DigestError;
 use super::headers::{Place, list_headers};
 use super::order::WITH_SUMMARY;
 use super::subject::{headline, preheader, sender_name};
-use super::view::{GroupView, IssueView, ItemView};
+use super::view::{GroupView, IssueView, ItemView, NoticeView};
 use crate::audience::Newsletter;
 use crate::base::language::Language;
-use crate::base::text::cut_at_word;
+use crate::base::text::{clean_line, cut_at_word, letters};
 use crate::base::time::Timestamp;
 use crate::base::token::Purpose;
 use crate::config::Config;
 use crate::delivery::{LetterKind, NewLetter};
-use crate::newsroom::{Article, Importance, Section};
+use crate::newsroom::{Article, ArticleState, Importance, Section};
 use crate::theme::{Arg, Theme, dates};
 
 /// Bytes of the HTML part; Gmail clips beyond about 102 KB.
@@ -46,6 +46,10 @@ pub struct Material<'a> {
     pub dated_at: Timestamp,
     /// Stories in the order of the issue, at least one.
     pub articles: &'a [Article],
+    /// Texts that its readers had and that were corrected or withdrawn since, in the order of the log.
+    pub told: &'a [Article],
+    /// What the editor says on top.
+    pub note: Option<&'a str>,
 }
 
 /// Where the view will be seen.
@@ -173,9 +177,23 @@ pub fn view(material: &Material<'_>, medium: Medium) -> IssueView {
             "new-stories",
             &[("n", Arg::Number(articles.len() as i64))],
         ),
+        note: material
+            .note
+            .map(|note| {
+                note.lines()
+                    .map(clean_line)
+                    .filter(|l| !l.is_empty())
+                    .collect()
+            })
+            .unwrap_or_default(),
         lead: items[0].1.clone(),
         groups,
         briefs,
+        notices: material
+            .told
+            .iter()
+            .map(|article| notice(material, &words, article))
+            .collect(),
         more: (articles.len() - shown) as i64,
         url: format!("{base_url}/issues/{}", material.uid),
         base_url: base_url.to_owned(),
@@ -192,9 +210,8 @@ pub fn view(material: &Material<'_>, medium: Medium) -> IssueView {
 /// subject is not half Kazakh and half Russian.
 fn subject_of(theme: &Theme, words: &Language, articles: &[Article]) -> String {
     let lead = &articles[0];
-    let title = headline(&lead.title);
     if articles.len() == 1 {
-        return title;
+        return headline(&lead.title, 0);
     }
     let own = theme.interface(&lead.language);
     let tongue = if own.primary() == lead.language.primary() {
@@ -202,14 +219,17 @@ fn subject_of(theme: &Theme, words: &Language, articles: &[Article]) -> String {
     } else {
         words
     };
-    theme.text(
-        tongue,
-        "subject-with-more",
-        &[
-            ("title", Arg::Text(&title)),
-            ("n", Arg::Number(articles.len() as i64 - 1)),
-        ],
-    )
+    let with = |title: &str| {
+        theme.text(
+            tongue,
+            "subject-with-more",
+            &[
+                ("title", Arg::Text(title)),
+                ("n", Arg::Number(articles.len() as i64 - 1)),
+            ],
+        )
+    };
+    with(&headline(&lead.title, letters(&with(""))))
 }
 
 fn item(material: &Material<'_>, words: &Language, article: &Article, place: usize) -> ItemView {
@@ -250,6 +270,56 @@ fn item(material: &Material<'_>, words: &Language, article: &Article, place: usi
         image_alt: photo
             .and_then(|photo| photo.alt.clone())
             .unwrap_or_default(),
+    }
+}
+
+/// A corrected text is named and linked; of a withdrawn one nothing is repeated but where and when it stood.
+fn notice(material: &Material<'_>, words: &Language, article: &Article) -> NoticeView {
+    let Material {
+        config,
+        theme,
+        language,
+        ..
+    } = *material;
+    let published = article
+        .published_at()
+        .in_zone(&config.newsroom.zone())
+        .datetime();
+    if article.state == ArticleState::Withdrawn {
+        let mut text = theme.text(words, "withdrawn", &[]);
+        if let Some(reason) = &article.withdrawal {
+            text.push(' ');
+            text += &theme.text(words, "withdrawn-reason", &[("reason", Arg::Text(reason))]);
+        }
+        let section = material
+            .sections
+            .iter()
+            .find(|s| Some(s.id) == article.section_id)
+            .map(|s| s.names.get(language));
+        return NoticeView {
+            title: None,
+            url: None,
+            text,
+            place: section
+                .into_iter()
+                .map(str::to_owned)
+                .chain([dates::day_and_time(published, words)])
+                .collect::<Vec<_>>()
+                .join(" · "),
+            language: words.clone(),
+            direction: words.direction(),
+            language_tag: None,
+        };
+    }
+    NoticeView {
+        title: Some(article.title.clone()),
+        url: Some(article.link(config.server.base_url())),
+        text: article.correction.clone().unwrap_or_default(),
+        place: String::new(),
+        language: article.language.clone(),
+        direction: article.language.direction(),
+        language_tag: (article.language != *language)
+            .then(|| theme.language_tag(&article.language)),
     }
 }
 

@@ -95,7 +95,7 @@ async fn plan_one_dry(
             break;
         }
         let ids: Vec<i64> = members.iter().map(|member| member.id).collect();
-        let Divided { mailed, empty } = gathered.divide(core, tx, members).await?;
+        let Divided { mailed, empty, .. } = gathered.divide(core, tx, members).await?;
         empty_count += empty.len() as i64;
         for (content, people) in mailed {
             if !subjects.contains_key(&content) {

@@ -5,16 +5,21 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::DigestError;
 use super::foresight::Foresight;
+use super::notice::{Change, Notice, SentTo, latest, notices};
 use super::pick::{Pick, Stories, pick};
 use super::store::{self, OpenRun};
 use super::verdict::{Item, Window};
 use crate::audience::cadence::Cadence;
-use crate::audience::store::{Group, Member, Slot, get_newsletter, get_slot, list_selections};
+use crate::audience::store::{
+    Group, Member, Slot, get_newsletter, get_slot, list_selections, list_untold,
+};
 use crate::audience::{Newsletter, Selection};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::db::Tx;
-use crate::newsroom::store::{list_articles, list_releases, list_sections, list_translations};
+use crate::newsroom::store::{
+    get_head, list_articles, list_releases, list_sections, list_translations,
+};
 use crate::newsroom::{Article, ArticleState, Release, Section};
 use crate::work::Core;
 
@@ -25,6 +30,8 @@ pub struct Content {
     pub language: Language,
     /// Items, sorted.
     pub items: Vec<Item>,
+    /// Corrections and withdrawals of texts they had, by number.
+    pub notices: Vec<Notice>,
 }
 
 /// The people of a chunk, divided by what they get.
@@ -34,6 +41,10 @@ pub struct Divided {
     pub mailed: BTreeMap<Content, Vec<Member>>,
     /// Rows of those for whom there is nothing.
     pub empty: Vec<i64>,
+    /// Those among them for whom a correction or a withdrawal waits until they get a mail.
+    pub untold: Vec<i64>,
+    /// Those among the mailed for whom something had waited.
+    pub told: Vec<i64>,
 }
 
 /// The frozen end of a window, and what is too old for it.
@@ -90,6 +101,10 @@ pub struct Gathered {
     floor: i64,
     selections: HashMap<i64, Selection>,
     picks: HashMap<Group, Pick>,
+    /// What was corrected or withdrawn lately; read when it is first asked for.
+    changes: Option<Vec<Change>>,
+    /// Texts of which no mail can be made; they are left out.
+    faulty: BTreeSet<i64>,
     /// Texts that are not out yet, as they will be; for looking ahead alone.
     foreseen: Foresight,
     /// What was planned from then on does not count as sent; for looking back alone.
@@ -112,6 +127,8 @@ impl Gathered {
             floor: i64::MAX,
             selections: HashMap::new(),
             picks: HashMap::new(),
+            changes: None,
+            faulty: BTreeSet::new(),
             foreseen: Foresight::default(),
             sent_before: None,
         })
@@ -156,9 +173,15 @@ impl Gathered {
         self.selections.insert(selection.id, selection);
     }
 
+    /// Leaves texts out of which no mail can be made.
+    pub fn leave_out(&mut self, articles: &[i64]) {
+        self.faulty.extend(articles);
+    }
+
     /// Forgets stories and picks: something of them was withdrawn meanwhile.
     pub fn forget_stories(&mut self) {
         self.stories = Stories::default();
+        self.changes = None;
         self.floor = i64::MAX;
         self.picks.clear();
     }
@@ -285,7 +308,7 @@ impl Gathered {
 
     /// What a gathered group gets if nobody of it was sent a doubtful story; none if there is nothing.
     pub fn content_of(&self, group: &Group) -> Option<Content> {
-        self.content(group, &BTreeSet::new())
+        self.content(group, &BTreeSet::new(), &[])
     }
 
     /// Whether what a gathered group gets hangs on what its people were sent.
@@ -295,8 +318,9 @@ impl Gathered {
             .is_some_and(|pick| !pick.doubtful.is_empty())
     }
 
-    fn content(&self, group: &Group, sent: &BTreeSet<i64>) -> Option<Content> {
-        let items = self.picks.get(group)?.without(sent);
+    fn content(&self, group: &Group, sent: &BTreeSet<i64>, told: &[Notice]) -> Option<Content> {
+        let mut items = self.picks.get(group)?.without(sent);
+        items.retain(|item| !self.faulty.contains(&item.article_id));
         let language = self
             .selections
             .get(&group.selection_id)?
@@ -304,7 +328,54 @@ impl Gathered {
             .first()
             .or_else(|| self.newsroom_languages.first())?
             .clone();
-        (!items.is_empty()).then_some(Content { language, items })
+        (!items.is_empty()).then(|| Content {
+            language,
+            items,
+            notices: told.to_vec(),
+        })
+    }
+
+    /// What each of those people is to be told of texts they had, by row; and for whom something had waited.
+    async fn told(
+        &mut self,
+        core: &Core,
+        tx: &mut Tx,
+        members: &[Member],
+    ) -> Result<(HashMap<i64, Vec<Notice>>, BTreeSet<i64>), DigestError> {
+        let Frame {
+            to_no,
+            forgotten_to,
+            ..
+        } = self.frame;
+        if self.changes.is_none() {
+            // What is foreseen has numbers beyond the log's, so a window that looks ahead ends with the log.
+            let upto = to_no.min(get_head(&core.db).await?);
+            self.changes = Some(latest(store::list_changes(tx, forgotten_to, upto).await?));
+        }
+        let changes = self.changes.clone().unwrap_or_default();
+        let Some(newest) = changes.last().map(|change| change.notice.no) else {
+            return Ok((HashMap::new(), BTreeSet::new()));
+        };
+        let rows: Vec<i64> = members.iter().map(|m| m.id).collect();
+        let waiting: HashMap<i64, i64> = list_untold(tx, &rows).await?.into_iter().collect();
+        let since = |m: &Member| waiting.get(&m.id).copied().unwrap_or(m.read_to);
+        let asked: Vec<&Member> = members.iter().filter(|m| since(m) < newest).collect();
+        let uids: Vec<&str> = asked.iter().map(|m| m.uid.as_str()).collect();
+        let articles: Vec<i64> = changes.iter().map(|c| c.notice.article_id).collect();
+        let sent: SentTo = if uids.is_empty() {
+            SentTo::new()
+        } else {
+            store::list_sent_texts(tx, self.newsletter.id, &uids, &articles, self.sent_before)
+                .await?
+        };
+        let told = asked
+            .iter()
+            .filter_map(|m| {
+                let found = notices(&changes, since(m), sent.get(&m.uid)?);
+                (!found.is_empty()).then_some((m.id, found))
+            })
+            .collect();
+        Ok((told, waiting.into_keys().collect()))
     }
 
     /// Divides people by what they get. Gathers what is missing, and looks up what those were sent whose stories are doubtful.
@@ -314,6 +385,7 @@ impl Gathered {
         tx: &mut Tx,
         members: Vec<Member>,
     ) -> Result<Divided, DigestError> {
+        let (told, waited) = self.told(core, tx, &members).await?;
         let mut groups: BTreeMap<(i64, i64), Vec<Member>> = BTreeMap::new();
         for member in members {
             groups
@@ -330,6 +402,7 @@ impl Gathered {
             .collect();
         self.gather(core, tx, &keys).await?;
         let mut divided = Divided::default();
+
         for (group, people) in keys.iter().zip(groups.into_values()) {
             let mut sent: HashMap<String, BTreeSet<i64>> = HashMap::new();
             if self.is_doubtful(group) {
@@ -348,9 +421,18 @@ impl Gathered {
             }
             let nothing = BTreeSet::new();
             for member in people {
-                match self.content(group, sent.get(&member.uid).unwrap_or(&nothing)) {
-                    Some(content) => divided.mailed.entry(content).or_default().push(member),
-                    None => divided.empty.push(member.id),
+                let told = told.get(&member.id).map_or(&[][..], Vec::as_slice);
+                let had = sent.get(&member.uid).unwrap_or(&nothing);
+                if let Some(content) = self.content(group, had, told) {
+                    if waited.contains(&member.id) {
+                        divided.told.push(member.id);
+                    }
+                    divided.mailed.entry(content).or_default().push(member);
+                } else {
+                    if !told.is_empty() {
+                        divided.untold.push(member.id);
+                    }
+                    divided.empty.push(member.id);
                 }
             }
         }

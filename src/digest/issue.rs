@@ -8,13 +8,15 @@ use crate::base::time::uid_text;
 use crate::base::token::hex;
 
 /// The key under which an issue is compiled once: equal items (article and number), first language, newsletter and local date
-/// are one issue, whoever asked. Articles and the newsletter are named by uid, so that the key does not hang on the rows of an
+/// are one issue, whoever asked; and equal notices (article and number) and an equal note of the editor, where there are any. Articles and the newsletter are named by uid, so that the key does not hang on the rows of an
 /// engine.
 pub fn content_key(
     newsletter_uid: &str,
     language: &Language,
     local_date: Date,
     items: &[(String, i64)],
+    notices: &[(String, i64)],
+    note: Option<&str>,
 ) -> String {
     let mut sorted: Vec<&(String, i64)> = items.iter().collect();
     sorted.sort_unstable();
@@ -24,6 +26,12 @@ pub fn content_key(
     ));
     for (uid, no) in sorted {
         hash.update(format!("{uid} {no}\n"));
+    }
+    for (uid, no) in notices {
+        hash.update(format!("told of {uid} {no}\n"));
+    }
+    if let Some(note) = note {
+        hash.update(format!("note {}\n{note}", note.len()));
     }
     hex(&hash.finalize())
 }
@@ -51,7 +59,21 @@ mod tests {
             &Language::parse(language).unwrap(),
             date(2026, 2, day),
             &items,
+            &[],
+            None,
         )
+    }
+
+    #[test]
+    fn what_else_stands_in_an_issue_makes_it_another() {
+        let kk = Language::parse("kk").unwrap();
+        let told = |notices: &[(String, i64)], note| {
+            content_key("n", &kk, date(2026, 2, 28), &[], notices, note)
+        };
+        let bare = told(&[], None);
+        assert_ne!(bare, told(&[("a".to_owned(), 1)], None));
+        assert_ne!(bare, told(&[], Some("Құрметті оқырман!")));
+        assert_ne!(told(&[], Some("x")), told(&[], Some("y")));
     }
 
     #[test]

@@ -4,12 +4,13 @@
 //! to be done is read from the database, so a killed planner loses nothing and two of them plan nothing twice.
 //!
 //! Pure rules: `schedule` (when a slot opens a run), `pick` (which stories; `verdict`: why), `order` and `subject` (how an issue reads), `issue`
-//! (what makes two digests one), `headers`, `compile`. Use cases: `open`, `plan` (with `gather` and `prepare`; `foresight` when one looks ahead), `withdraw`,
-//! `hold` (hold, release and cancel), `page`, `preview`, `foresee` (a plan that is taken back), `ahead` (the next digests of one person), `explain`, `trial` (what send-test sends), `replay`, `check`.
+//! (what makes two digests one), `headers`, `notice` (what somebody is told of a text they had), `compile`. Use cases: `open`, `plan` (with `gather` and `prepare`; `foresight` when one looks ahead), `withdraw`,
+//! `hold` (hold, release and cancel), `note`, `page`, `preview`, `foresee` (a plan that is taken back), `ahead` (the next digests of one person), `explain`, `trial` (what send-test sends), `replay`, `diff` (a past issue as it would be now), `check`.
 
 mod ahead;
 mod check;
 mod compile;
+mod diff;
 mod explain;
 mod explanation;
 mod foresee;
@@ -18,6 +19,8 @@ mod gather;
 mod headers;
 mod hold;
 mod issue;
+mod note;
+mod notice;
 mod open;
 mod order;
 mod page;
@@ -39,12 +42,14 @@ use crate::base::time::Timestamp;
 
 pub use ahead::{Ahead, NextSend, look_ahead};
 pub use check::check_runs;
+pub use diff::{Compared, compare_issue};
 pub use explain::explain;
 pub use explanation::{Explanation, Mail, OfNewsletter, Reason, Story, Try, Wish};
 pub use foresee::plan_dry;
 pub use hold::{
     Halt, Halted, cancel, hold, hold_date, list_held, list_names, release, release_date,
 };
+pub use note::{list_notes, put_note};
 pub use open::{open_runs, recompute_slots};
 pub use page::{find_issue_view, find_latest_issue};
 pub use plan::{count_open_runs, work_runs};
@@ -52,7 +57,7 @@ pub use preview::{Reader, Seen, preview};
 pub use replay::{Replayed, replay_issue, send_again};
 pub use store::HeldRun;
 pub use trial::trial_letter;
-pub use view::{GroupView, IssueView, ItemView};
+pub use view::{GroupView, IssueView, ItemView, NoticeView};
 pub use withdraw::follow_withdrawals;
 
 /// What can go wrong with a digest.

@@ -34,6 +34,13 @@ pub async fn find_issue_view(
     let newsletter = get_newsletter(&core.db, issue.newsletter_id).await?;
     let sections = list_sections(&core.db).await?;
     arrange(&mut articles, &sections);
+    let told: Vec<i64> = store::list_notices(&core.db, issue.id)
+        .await?
+        .iter()
+        .map(|notice| notice.article_id)
+        .collect();
+    let told = list_articles(&core.db, &told).await?;
+    let note = store::find_note_of_issue(&core.db, issue.id).await?;
     let material = Material {
         config: &core.config,
         theme,
@@ -44,6 +51,8 @@ pub async fn find_issue_view(
         uid: &issue.uid,
         dated_at: core.clock.now(),
         articles: &articles,
+        told: &told,
+        note: note.as_deref(),
     };
     Ok(Some(view(&material, Medium::Page)))
 }

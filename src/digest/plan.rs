@@ -12,7 +12,9 @@ use super::prepare::{Outcome, Prepared, prepare};
 use super::store::{self, OpenRun};
 use super::{DigestError, RunIssue, RunReport};
 use crate::audience::cadence::Cadence;
-use crate::audience::store::{Slot, advance, is_anyone_due, list_groups, lock_chunk};
+use crate::audience::store::{
+    Slot, advance, is_anyone_due, list_groups, lock_chunk, mark_told, mark_untold,
+};
 use crate::base::language::Language;
 use crate::db::is_retryable;
 use crate::delivery::store::{ensure_lane, insert_deliveries};
@@ -184,7 +186,6 @@ impl Planner<'_> {
             .collect();
         for content in contents {
             if !self.prepare_one(&content).await? {
-                // Withdrawn meanwhile: the chunks will pick again.
                 self.forget();
                 break;
             }
@@ -192,7 +193,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// False if something of the content is not live any more.
+    /// False if something of the content is not live any more, or no mail can be made of it: then the chunks pick again.
     async fn prepare_one(&mut self, content: &Content) -> Result<bool, DigestError> {
         if self.prepared.contains_key(content) {
             return Ok(true);
@@ -213,6 +214,10 @@ impl Planner<'_> {
                 Ok(true)
             }
             Outcome::Stale => Ok(false),
+            Outcome::Faulty(articles) => {
+                self.gathered.leave_out(&articles);
+                Ok(false)
+            }
         }
     }
 
@@ -289,7 +294,12 @@ impl Planner<'_> {
         if members.is_empty() {
             return Ok(Step::Nobody);
         }
-        let Divided { mailed, empty } = self.gathered.divide(self.core, &mut tx, members).await?;
+        let Divided {
+            mailed,
+            empty,
+            untold,
+            told,
+        } = self.gathered.divide(self.core, &mut tx, members).await?;
         let missing: Vec<Content> = mailed
             .keys()
             .filter(|content| !self.prepared.contains_key(content))
@@ -334,6 +344,13 @@ impl Planner<'_> {
         }
         if insert_deliveries(&mut tx, self.core.clock.now(), &deliveries).await? {
             return Ok(Step::Stale);
+        }
+        if !untold.is_empty() {
+            mark_untold(&mut tx, &untold).await?;
+        }
+        let told: Vec<i64> = told.into_iter().filter(|id| !aside.contains(id)).collect();
+        if !told.is_empty() {
+            mark_told(&mut tx, &told).await?;
         }
         let last_date =
             (!matches!(self.slot.cadence, Cadence::Immediate)).then(|| run.local_date.to_string());

@@ -188,20 +188,25 @@ pub(super) async fn compile_only(
     local_date: jiff::civil::Date,
     dated_at: Timestamp,
 ) -> Result<Option<Compiled>, DigestError> {
-    let Some(articles) = load(core, content, &gathered.sections, gathered.foreseen()).await? else {
+    let (newsletter, sections) = (gathered.newsletter(), &gathered.sections);
+    let foreseen = gathered.foreseen();
+    let Some(loaded) = load(core, newsletter, content, local_date, sections, foreseen).await?
+    else {
         return Ok(None);
     };
-    let key = key_of(gathered.newsletter(), content, local_date, &articles);
+    let key = key_of(newsletter, content, local_date, &loaded);
     compile(&Material {
         config: &core.config,
         theme,
-        newsletter: gathered.newsletter(),
-        sections: &gathered.sections,
+        newsletter,
+        sections,
         language: &content.language,
         local_date,
         uid: &uid_of(&key),
         dated_at,
-        articles: &articles,
+        articles: &loaded.articles,
+        told: &loaded.told,
+        note: loaded.note.as_deref(),
     })
     .map(Some)
 }

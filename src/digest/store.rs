@@ -3,6 +3,7 @@
 
 mod history;
 mod hold;
+mod notice;
 
 use jiff::civil::Date;
 
@@ -13,6 +14,7 @@ use crate::{on_db, on_tx};
 
 pub use history::*;
 pub use hold::*;
+pub use notice::*;
 
 /// A run that is open.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -237,12 +239,13 @@ pub async fn find_latest_issue(
     .transpose()
 }
 
-/// The issues whose letter may still be sent (open or paused) and that hold the article.
+/// The issues whose letter may still be sent (open or paused) and that hold the article, or tell of it.
 pub async fn list_live_issues_with(db: &Db, article_id: i64) -> Result<Vec<StoredIssue>> {
     on_db!(db, c => sqlx::query_as::<_, IssueRow>(
         "SELECT i.id, i.uid, i.revision, i.newsletter_id, i.number, i.local_date, i.language, i.letter_id, i.subject \
-         FROM issue_item t JOIN issue i ON i.id = t.issue_id JOIN letter l ON l.id = i.letter_id \
-         WHERE t.article_id = $1 AND l.state IN ('open', 'paused') ORDER BY i.id")
+         FROM issue i JOIN letter l ON l.id = i.letter_id WHERE l.state IN ('open', 'paused') AND i.id IN \
+         (SELECT issue_id FROM issue_item WHERE article_id = $1 UNION ALL SELECT issue_id FROM issue_notice WHERE article_id = $1) \
+         ORDER BY i.id")
         .bind(article_id).fetch_all(c).await)?
     .into_iter()
     .map(read_issue)
@@ -289,6 +292,10 @@ pub struct NewIssue<'a> {
     pub letter_id: i64,
     /// Subject.
     pub subject: &'a str,
+    /// The head of the log before it was compiled: what changed later is not in it.
+    pub head_no: i64,
+    /// What the editor says on top.
+    pub note: Option<&'a str>,
     /// Now.
     pub created_at: Timestamp,
 }
@@ -297,10 +304,10 @@ pub struct NewIssue<'a> {
 pub async fn insert_issue(tx: &mut Tx, issue: &NewIssue<'_>) -> Result<Option<i64>> {
     on_tx!(tx, c => sqlx::query_scalar(
         "INSERT INTO issue (uid, revision, newsletter_id, number, local_date, language, content_key, letter_id, subject, \
-         created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING id")
+         head_no, note, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING RETURNING id")
         .bind(issue.uid).bind(issue.revision).bind(issue.newsletter_id).bind(issue.number)
         .bind(issue.local_date.to_string()).bind(issue.language.as_str()).bind(issue.content_key)
-        .bind(issue.letter_id).bind(issue.subject).bind(issue.created_at).fetch_optional(c).await)
+        .bind(issue.letter_id).bind(issue.subject).bind(issue.head_no).bind(issue.note).bind(issue.created_at).fetch_optional(c).await)
 }
 
 /// Stores the items of an issue in their order, as (article, number); the first `shown` of them stand in the mail.

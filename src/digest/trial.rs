@@ -48,8 +48,21 @@ pub async fn trial_letter(
         "test-subject",
         &[("subject", Arg::Text(&letter.subject))],
     ));
+    letter.html = with_title(&letter.html, &letter.subject);
     letter.headers.push((MARK.to_owned(), "yes".to_owned()));
     Ok((letter, is_text_only))
+}
+
+/// The page under another title, which is the mail's subject.
+fn with_title(html: &str, title: &str) -> String {
+    let title = title
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    match (html.split_once("<title>"), html.split_once("</title>")) {
+        (Some((before, _)), Some((_, after))) => format!("{before}<title>{title}</title>{after}"),
+        _ => html.to_owned(),
+    }
 }
 
 /// A few words, for a newsroom that has nothing yet.

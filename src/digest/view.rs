@@ -23,12 +23,16 @@ pub struct IssueView {
     pub date: String,
     /// «7 жаңалық»
     pub count_text: String,
+    /// What the editor says on top, by paragraph.
+    pub note: Vec<String>,
     /// The first story.
     pub lead: ItemView,
     /// Stories 2–8, by section.
     pub groups: Vec<GroupView>,
     /// Headlines only.
     pub briefs: Vec<ItemView>,
+    /// Corrections and withdrawals of texts that the readers of this issue had.
+    pub notices: Vec<NoticeView>,
     /// Stories beyond those shown.
     pub more: i64,
     /// Address of the issue in the browser; holds no token.
@@ -56,6 +60,25 @@ pub struct GroupView {
     pub title: Option<String>,
     /// Stories.
     pub items: Vec<ItemView>,
+}
+
+/// One line about a text that the readers had: what was wrong with it, or that it is withdrawn.
+#[derive(Clone, Debug, Serialize)]
+pub struct NoticeView {
+    /// Title of a corrected text; none of a withdrawn one, whose words are not repeated.
+    pub title: Option<String>,
+    /// Where the title leads.
+    pub url: Option<String>,
+    /// The sentence.
+    pub text: String,
+    /// Section and «27 ақпан, 18:40» of a withdrawn text, so that its readers know which it was.
+    pub place: String,
+    /// Language of title and sentence.
+    pub language: Language,
+    /// `ltr` or `rtl`.
+    pub direction: &'static str,
+    /// As [`ItemView::language_tag`].
+    pub language_tag: Option<String>,
 }
 
 /// One story.

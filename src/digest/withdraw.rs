@@ -1,6 +1,6 @@
 //! A withdrawal changes mail that is not yet sent.
 //!
-//! The log says what was withdrawn. Each issue that holds it and can still be sent is superseded: its letter becomes `replaced`,
+//! The log says what was withdrawn. Each issue that holds it, or names it in a correction, and can still be sent is superseded: its letter becomes `replaced`,
 //! a revision of the issue with what is left gets a letter of its own, and the rows that wait without an intent move to it;
 //! with nothing left the letter is `cancelled`. Rows whose dot may have been written keep their bytes. Every step can be
 //! repeated: what is to be done is read from the database each time.
@@ -107,13 +107,27 @@ async fn try_supersede(
     theme: &Theme,
     issue: &StoredIssue,
 ) -> Result<Step, DigestError> {
+    let head_no = get_head(&core.db).await?;
     let items = store::list_items(&core.db, issue.id).await?;
     let ids: Vec<i64> = items.iter().map(|(article_id, _)| *article_id).collect();
     let mut left: Vec<Article> = list_articles(&core.db, &ids).await?;
     left.retain(|a| a.state == ArticleState::Released && a.release_no.is_some());
-    if left.len() == ids.len() {
+    // What was named in a correction and is withdrawn now is named no more.
+    let mut notices = store::list_notices(&core.db, issue.id).await?;
+    let mut names_withdrawn = false;
+    for notice in &mut notices {
+        let gone = store::find_withdrawal_no(&core.db, notice.article_id).await?;
+        if let Some(no) = gone.filter(|no| *no > notice.no) {
+            notice.no = no;
+            names_withdrawn = true;
+        }
+    }
+    if left.len() == ids.len() && !names_withdrawn {
         return Ok(Step::Nothing);
     }
+    let told: Vec<i64> = notices.iter().map(|n| n.article_id).collect();
+    let told = list_articles(&core.db, &told).await?;
+    let note = store::find_note_of_issue(&core.db, issue.id).await?;
     let newsletter = get_newsletter(&core.db, issue.newsletter_id).await?;
     let sections = list_sections(&core.db).await?;
     arrange(&mut left, &sections);
@@ -151,6 +165,8 @@ async fn try_supersede(
         uid: &issue.uid,
         dated_at,
         articles: &left,
+        told: &told,
+        note: note.as_deref(),
     })?;
     let letter_id = insert_letter(&mut tx, core, &compiled.letter).await?;
     if state == "paused" {
@@ -166,12 +182,15 @@ async fn try_supersede(
         content_key: None,
         letter_id,
         subject: &compiled.letter.subject,
+        head_no,
+        note: note.as_deref(),
         created_at: core.clock.now(),
     };
     let Some(issue_id) = store::insert_issue(&mut tx, &revision).await? else {
         return Ok(Step::Again);
     };
     store::insert_items(&mut tx, issue_id, &live, compiled.shown).await?;
+    store::insert_notices(&mut tx, issue_id, &notices).await?;
     update_letter_state(&mut tx, issue.letter_id, "replaced").await?;
     tx.commit().await?;
     Ok(Step::Done(Some(letter_id)))

@@ -123,6 +123,7 @@ def story_three_people_by_starttls_and_auth():
             server.stop()
         assert sorted(to[0] for _, to, _ in keeper.kept) == sorted(a for a, _, _ in PEOPLE), keeper.kept
         messages = {to[0]: judge(raw) for _, to, raw in keeper.kept}
+        # T15: one Message-ID for each person.
         assert len({m["Message-ID"] for m in messages.values()}) == 3
         assert "Су тасқынына" in str(messages["aigerim@example.kz"]) or messages["aigerim@example.kz"]["Content-Language"] == "kk"
         assert messages["carol@example.com"]["Content-Language"] == "en"

@@ -1,7 +1,9 @@
-//! What stands in a digest beyond its stories' first texts: promised translations, told one by one on both engines.
+//! What stands in a digest beyond its stories' first texts: promised translations, corrections and withdrawals, the editor's note, and
+//! what happens to a text of which no mail can be made; told one by one on both engines.
 
-use jarshy::newsroom::{self, Draft, NewsroomError};
-use jarshy::{audience::Cadence, digest};
+use jarshy::newsroom::{self, Draft, Edit, Importance, NewsroomError, Published};
+use jarshy::theme::Theme;
+use jarshy::{audience, audience::Cadence, digest, on_tx};
 
 use crate::both_engines;
 use crate::support::Engine;
@@ -14,6 +16,15 @@ both_engines!(
     m6_a_wait_that_ends_while_runs_are_open_costs_nobody_a_story,
     a_promise_needs_another_language_of_the_newsroom,
     a_text_that_comes_out_again_reaches_those_who_had_nothing,
+    s4_a_correction_is_one_line_to_those_who_had_the_first_version,
+    s4_what_there_is_to_tell_waits_for_the_next_mail,
+    m5_whoever_had_a_withdrawn_story_is_told_without_its_words,
+    m5_a_text_that_is_named_in_a_correction_can_be_withdrawn,
+    s2_the_editors_note_is_shown_on_its_date_and_gone_the_next,
+    t21_a_text_of_which_no_mail_can_be_made_is_left_out_and_the_others_go,
+    m7_importance_decides_lead_and_subject,
+    m15_seven_mornings_have_seven_subjects,
+    t20_an_issue_compiled_again_is_the_same_until_something_changes,
 );
 
 const ALMATY: &str = "Asia/Almaty";
@@ -198,4 +209,348 @@ async fn a_text_that_comes_out_again_reaches_those_who_had_nothing(engine: Engin
     desk.at("2026-03-03T08:00:00+05:00").await;
     assert_eq!(had(&desk, AIGERIM).await.len(), 2);
     desk.agrees().await;
+}
+
+async fn correct(desk: &Desk, article: &Published, sentence: &str) {
+    newsroom::correct(desk.core(), &article.uid, Edit::default(), sentence)
+        .await
+        .unwrap();
+}
+
+/// Everything that waits is accepted, as a relay would have done it.
+async fn all_accepted(desk: &Desk) {
+    let now = desk.core().clock.now();
+    let mut tx = desk.core().db.begin().await.unwrap();
+    on_tx!(&mut tx, c => sqlx::query(
+        "UPDATE delivery SET state = 'accepted', intent_at = $1, accepted_at = $1, finished_at = $1, code = 250 \
+         WHERE state = 'queued'").bind(now).execute(c).await.map(|_| ()))
+    .unwrap();
+    tx.commit().await.unwrap();
+}
+
+/// S4: one line, under its own heading, in both parts, once; who did not have the first version sees nothing.
+async fn s4_a_correction_is_one_line_to_those_who_had_the_first_version(engine: Engine) {
+    const SENTENCE: &str = "Мост закроют на две недели, а не на месяц.";
+    let desk = Desk::open(engine).await;
+    desk.subscribe(AIGERIM, wishes(&["ru"], ALMATY)).await;
+    let bridge = desk.publish("ru", BRIDGE_RU).await;
+    desk.at("2026-02-28T08:00:00+05:00").await;
+    desk.subscribe(VIKTOR, wishes(&["ru"], ALMATY)).await;
+    correct(&desk, &bridge, "Мост закроют в марте.").await;
+    correct(&desk, &bridge, SENTENCE).await;
+    desk.publish("ru", FLOOD_RU).await;
+    desk.at("2026-03-01T08:00:00+05:00").await;
+
+    let told = desk.digests(AIGERIM).await.remove(1);
+    assert_eq!(told.titles, [FLOOD_RU]);
+    assert_eq!(told.subject, FLOOD_RU, "a correction is no news");
+    for part in [&told.html, &told.text] {
+        let flat = part.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(flat.matches(SENTENCE).count(), 1, "{part}");
+        assert_eq!(flat.matches(BRIDGE_RU).count(), 1, "{part}");
+        assert!(!flat.contains("Мост закроют в марте."), "{part}");
+        assert!(flat.contains("/ru/news/most-cherez-esil"), "{part}");
+    }
+    assert!(told.html.contains(">Уточнение<") && told.text.contains("УТОЧНЕНИЕ"));
+    let other = desk.digests(VIKTOR).await.remove(0);
+    assert_eq!(other.titles, [FLOOD_RU]);
+    assert!(!other.html.contains(SENTENCE) && !other.text.contains("УТОЧНЕНИЕ"));
+    // The page of the issue in the browser says the same.
+    let page = digest::find_issue_view(desk.core(), &desk.theme, &told.uid)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(page.notices.len(), 1);
+    assert_eq!(page.notices[0].text, SENTENCE);
+
+    desk.publish("ru", "Открылся ночной маршрут автобуса").await;
+    desk.at("2026-03-02T08:00:00+05:00").await;
+    let after = desk.digests(AIGERIM).await.remove(2);
+    assert!(!after.html.contains(SENTENCE), "told once");
+    desk.agrees().await;
+}
+
+/// S4: nobody is written to for a correction alone, and nothing is lost by that.
+async fn s4_what_there_is_to_tell_waits_for_the_next_mail(engine: Engine) {
+    const SENTENCE: &str = "Мост закроют на две недели, а не на месяц.";
+    let desk = Desk::open(engine).await;
+    desk.subscribe(AIGERIM, wishes(&["ru"], ALMATY)).await;
+    let bridge = desk.publish("ru", BRIDGE_RU).await;
+    desk.at("2026-02-28T08:00:00+05:00").await;
+    correct(&desk, &bridge, SENTENCE).await;
+    for day in 1..=2 {
+        let reports = desk.at(&format!("2026-03-0{day}T08:00:00+05:00")).await;
+        assert_eq!(reports.iter().map(|run| run.mailed).sum::<i64>(), 0);
+    }
+    desk.publish("ru", FLOOD_RU).await;
+    desk.at("2026-03-03T08:00:00+05:00").await;
+    assert!(desk.digests(AIGERIM).await[1].html.contains(SENTENCE));
+    desk.publish("ru", "Открылся ночной маршрут автобуса").await;
+    desk.at("2026-03-04T08:00:00+05:00").await;
+    assert!(!desk.digests(AIGERIM).await[2].html.contains(SENTENCE));
+    assert_eq!(
+        desk.count("SELECT COUNT(*) FROM subscription WHERE untold_from IS NOT NULL")
+            .await,
+        0
+    );
+    desk.agrees().await;
+}
+
+/// M5: the people already served get a line next day; nobody reads the withdrawn headline again.
+async fn m5_whoever_had_a_withdrawn_story_is_told_without_its_words(engine: Engine) {
+    const REASON: &str = "Сведения не подтвердились.";
+    let desk = Desk::open(engine).await;
+    desk.subscribe(AIGERIM, wishes(&["ru"], ALMATY)).await;
+    let bridge = desk.publish("ru", BRIDGE_RU).await;
+    desk.at("2026-02-28T08:00:00+05:00").await;
+    all_accepted(&desk).await;
+    desk.subscribe(VIKTOR, wishes(&["ru"], ALMATY)).await;
+    newsroom::withdraw(desk.core(), &bridge.uid, Some(REASON))
+        .await
+        .unwrap();
+    desk.follow().await;
+    desk.publish("ru", FLOOD_RU).await;
+    desk.at("2026-03-01T08:00:00+05:00").await;
+    let told = desk.digests(AIGERIM).await.remove(1);
+    for part in [&told.html, &told.text] {
+        let flat = part.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            flat.contains("Материал снят с публикации по решению редакции."),
+            "{flat}"
+        );
+        assert!(flat.contains(REASON), "{flat}");
+        assert!(
+            !flat.contains(BRIDGE_RU) && !flat.contains("most-cherez"),
+            "{flat}"
+        );
+    }
+    let other = desk.digests(VIKTOR).await.remove(0);
+    assert!(!other.html.contains("снят с публикации"));
+}
+
+/// M5: "no message whose intent came later contains the title", also where the title stands in a correction.
+async fn m5_a_text_that_is_named_in_a_correction_can_be_withdrawn(engine: Engine) {
+    let desk = Desk::open(engine).await;
+    desk.subscribe(AIGERIM, wishes(&["ru"], ALMATY)).await;
+    let bridge = desk.publish("ru", BRIDGE_RU).await;
+    desk.at("2026-02-28T08:00:00+05:00").await;
+    all_accepted(&desk).await;
+    correct(&desk, &bridge, "Мост закроют на две недели.").await;
+    desk.publish("ru", FLOOD_RU).await;
+    desk.at("2026-03-01T08:00:00+05:00").await;
+    assert!(desk.digests(AIGERIM).await[1].html.contains(BRIDGE_RU));
+    desk.withdraw(&bridge).await;
+    // Nobody waits for the first issue any more; the second is made anew.
+    assert_eq!(desk.follow().await, 2);
+    assert_eq!(desk.follow().await, 0);
+    let after = desk.digests(AIGERIM).await.remove(1);
+    assert_eq!((after.revision, after.state.as_str()), (2, "queued"));
+    assert!(!after.html.contains(BRIDGE_RU) && !after.text.contains("Мост через Есиль"));
+    assert!(after.text.contains("Материал снят с публикации"));
+    assert!(!after.html.contains("на две недели"));
+}
+
+/// S2: shown on its date, in its language, gone the next day by itself.
+async fn s2_the_editors_note_is_shown_on_its_date_and_gone_the_next(engine: Engine) {
+    const NOTE: &str = "Құрметті оқырман!\nЕртең редакция демалады.";
+    let desk = Desk::open(engine).await;
+    desk.subscribe(AIGERIM, wishes(&["kk"], ALMATY)).await;
+    desk.subscribe(VIKTOR, wishes(&["ru"], ALMATY)).await;
+    let newsletter = audience::find_offered(desk.core(), None).await.unwrap();
+    let kk = language("kk");
+    let date = "2026-02-28".parse().unwrap();
+    assert!(
+        digest::put_note(desk.core(), &newsletter, date, &kk, NOTE)
+            .await
+            .unwrap()
+    );
+    assert!(
+        digest::put_note(desk.core(), &newsletter, date, &kk, &"ұ".repeat(601))
+            .await
+            .is_err()
+    );
+    let school = desk.publish("kk", SCHOOL_KK).await;
+    desk.translate(&school, "ru", "В селе открыли новую школу")
+        .await;
+    desk.at("2026-02-28T08:00:00+05:00").await;
+    let first = desk.digests(AIGERIM).await.remove(0);
+    for part in [&first.html, &first.text] {
+        let (note, lead) = (part.find("Ертең редакция демалады."), part.rfind(SCHOOL_KK));
+        assert!(note.is_some() && note < lead, "on top: {part}");
+    }
+    assert!(!desk.digests(VIKTOR).await[0].html.contains("редакция"));
+
+    // It stays where it was when a story is withdrawn, and is gone next morning.
+    desk.publish("kk", FLOOD_KK).await;
+    desk.at("2026-03-01T08:00:00+05:00").await;
+    assert!(
+        !desk.digests(AIGERIM).await[1]
+            .html
+            .contains("Ертең редакция")
+    );
+    assert!(
+        digest::put_note(desk.core(), &newsletter, date, &kk, "")
+            .await
+            .unwrap()
+    );
+    assert!(
+        digest::list_notes(desk.core(), &newsletter, date)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    desk.agrees().await;
+}
+
+/// T21: the poison is one text. Everybody gets the rest, and the text itself once it is mended.
+async fn t21_a_text_of_which_no_mail_can_be_made_is_left_out_and_the_others_go(engine: Engine) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("email")).unwrap();
+    std::fs::write(
+        folder.path().join("email/digest.txt"),
+        "{% macro one(item) %}{% if 'паводку' in item.title %}{{ item.no_such.thing }}{% endif %}{{ item.title }} {{ item.url }}\n{% endmacro %}\
+         {{ one(lead) }}{% for group in groups %}{% for item in group['items'] %}{{ one(item) }}{% endfor %}{% endfor %}{{ unsubscribe_url }}",
+    )
+    .unwrap();
+    let settings = format!("[theme]\nfolder = \"{}\"\n", folder.path().display());
+    let desk = Desk::open_with(engine, &settings).await;
+    desk.subscribe(VIKTOR, wishes(&["ru"], ALMATY)).await;
+    desk.subscribe(AIGERIM, wishes(&["kk", "ru"], ALMATY)).await;
+    let flood = desk.publish("ru", FLOOD_RU).await;
+    desk.publish("ru", BRIDGE_RU).await;
+    desk.publish("kk", SCHOOL_KK).await;
+    let reports = desk.at("2026-02-28T08:00:00+05:00").await;
+    assert_eq!((reports[0].mailed, reports[0].state.as_str()), (2, "done"));
+    assert_eq!(had(&desk, VIKTOR).await, [mail("2026-02-28", &[BRIDGE_RU])]);
+    assert_eq!(
+        had(&desk, AIGERIM).await,
+        [mail("2026-02-28", &[BRIDGE_RU, SCHOOL_KK])]
+    );
+
+    let mended = Theme::load(&{
+        let mut config = (*desk.core().config).clone();
+        config.theme.folder = None;
+        config
+    })
+    .unwrap();
+    newsroom::release_again(desk.core(), &flood.uid)
+        .await
+        .unwrap();
+    desk.app.set_time("2026-03-01T08:00:00+05:00");
+    desk.open_runs().await;
+    digest::work_runs(desk.core(), &mended).await.unwrap();
+    for address in [VIKTOR, AIGERIM] {
+        assert_eq!(
+            had(&desk, address).await[1],
+            mail("2026-03-01", &[FLOOD_RU])
+        );
+    }
+    desk.agrees().await;
+}
+
+/// M7, M15: the lead gives the subject and stands first; of two the newest.
+async fn m7_importance_decides_lead_and_subject(engine: Engine) {
+    let desk = Desk::open(engine).await;
+    desk.subscribe(AIGERIM, wishes(&["kk"], ALMATY)).await;
+    let weighed = async |title: &str, importance| {
+        desk.send(Draft {
+            importance,
+            ..Draft::new(language("kk"), title, format!("<p>{title}.</p>"))
+        })
+        .await
+    };
+    weighed(SCHOOL_KK, Importance::Lead).await;
+    desk.app.set_time("2026-02-27T23:00:00+05:00");
+    weighed(FLOOD_KK, Importance::Lead).await;
+    weighed("Ауа райы", Importance::Brief).await;
+    weighed("Көктемгі жәрмеңке", Importance::Normal).await;
+    desk.at("2026-02-28T08:00:00+05:00").await;
+    let one = desk.digests(AIGERIM).await.remove(0);
+    assert_eq!(one.titles[0], FLOOD_KK);
+    assert_eq!(one.titles[3], "Ауа райы");
+    assert_eq!(one.subject, format!("{FLOOD_KK} және тағы 3 жаңалық"));
+}
+
+/// M15: 7 daily issues have 7 different subjects, each a headline and no longer than 70 letters; none holds the date.
+async fn m15_seven_mornings_have_seven_subjects(engine: Engine) {
+    let desk = Desk::open(engine).await;
+    desk.subscribe(AIGERIM, wishes(&["kk"], ALMATY)).await;
+    let places = [
+        "Ақтау",
+        "Тараз",
+        "Семей",
+        "Көкшетау",
+        "Түркістан",
+        "Қостанай",
+        "Орал",
+    ];
+    for (day, place) in (1..).zip(places) {
+        for (no, what) in [
+            "халықаралық ынтымақтастықтың басым бағыттары талқыланды",
+            "жаңа көпір",
+        ]
+        .iter()
+        .enumerate()
+        {
+            desk.app
+                .set_time(&format!("2026-03-0{day}T0{}:00:00+05:00", 6 - no));
+            desk.publish("kk", &format!("{place} қаласында {what}"))
+                .await;
+        }
+        desk.at(&format!("2026-03-0{day}T08:00:00+05:00")).await;
+    }
+    let subjects: Vec<String> = desk
+        .digests(AIGERIM)
+        .await
+        .into_iter()
+        .map(|one| one.subject)
+        .collect();
+    assert_eq!(subjects.len(), 7);
+    for (subject, place) in subjects.iter().zip(places) {
+        assert!(
+            subject.starts_with(place) && subject.ends_with(" және тағы 1 жаңалық"),
+            "{subject}"
+        );
+        assert!(subject.chars().count() <= 70, "{subject}");
+        assert!(
+            !subject.contains("2026") && !subject.to_lowercase().contains("дайджест"),
+            "{subject}"
+        );
+    }
+}
+
+/// T20: compiling again gives the same bytes; `jarshy digest diff` tells what a change would do.
+async fn t20_an_issue_compiled_again_is_the_same_until_something_changes(engine: Engine) {
+    let desk = Desk::open(engine).await;
+    desk.subscribe(AIGERIM, wishes(&["ru"], ALMATY)).await;
+    let bridge = desk.publish("ru", BRIDGE_RU).await;
+    desk.publish("ru", FLOOD_RU).await;
+    desk.at("2026-02-28T08:00:00+05:00").await;
+    let uid = desk.digests(AIGERIM).await.remove(0).uid;
+    let anybody = jarshy::base::address::EmailAddress::parse("reader@example.org").unwrap();
+    let same = digest::compare_issue(desk.core(), &desk.theme, &uid[..8], &anybody)
+        .await
+        .unwrap();
+    assert_eq!(same.subjects.0, same.subjects.1);
+    // Links of nobody hold the moment at which they were made.
+    let plain = |part: &str| {
+        part.lines()
+            .filter(|line| !line.contains("/preferences/") && !line.contains("/unsubscribe/"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    assert_eq!(plain(&same.then.html), plain(&same.now.html));
+    assert_eq!(plain(&same.then.text), plain(&same.now.text));
+    let title = Edit {
+        title: Some("Мост через Есиль не закроют".to_owned()),
+        ..Edit::default()
+    };
+    newsroom::edit_quietly(desk.core(), &bridge.uid, title)
+        .await
+        .unwrap();
+    let other = digest::compare_issue(desk.core(), &desk.theme, &uid, &anybody)
+        .await
+        .unwrap();
+    assert!(other.then.text.contains(BRIDGE_RU) && !other.now.text.contains(BRIDGE_RU));
+    assert!(other.now.text.contains("не закроют"));
 }

@@ -631,6 +631,7 @@ async fn a_suppression_beats_a_queued_digest(engine: Engine) {
     assert_in_order(&app).await;
 }
 
+/// T16: the fencing token refuses who comes late.
 async fn a_worker_declared_dead_writes_no_dot(engine: Engine) {
     let peer = Peer::start().await;
     let app = patient(engine, &peer).await;
@@ -677,6 +678,7 @@ async fn a_late_250_settles_an_uncertain_row(engine: Engine) {
     assert_in_order(&app).await;
 }
 
+/// T19: no row is claimed twice.
 async fn two_workers_never_send_the_same_row(engine: Engine) {
     let peer = Peer::start().await;
     let app = newsroom(engine, &peer).await;
@@ -873,6 +875,7 @@ async fn old_addresses_bodies_and_rows_are_pruned(engine: Engine) {
     assert_in_order(&app).await;
 }
 
+/// T13: attempts are bounded and each stands in the journal.
 async fn a_row_lost_five_times_waits_for_the_operator(engine: Engine) {
     let peer = Peer::start().await;
     let app = newsroom(engine, &peer).await;
@@ -1098,6 +1101,7 @@ async fn no_more_connections_are_open_than_the_settings_say() {
     assert!(peer.most_open() <= 4, "{}", peer.most_open());
 }
 
+/// T7, T17: a host that does not answer is a visible delay, never a mail counted as sent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relay_that_is_gone_costs_three_tries_and_nobody_a_mail() {
     let peer = Peer::start().await;

@@ -57,6 +57,7 @@ fn runs(list: &[(&str, &str)]) -> Vec<(String, String)> {
         .collect()
 }
 
+/// T17, T23: an empty audience or window is said, and no empty mail is sent.
 async fn an_empty_window_sends_nothing(engine: Engine) {
     let desk = Desk::open(engine).await;
     desk.subscribe(AIGERIM, wishes(&["kk", "ru"], ALMATY)).await;
@@ -451,6 +452,7 @@ async fn moving_zone_gives_no_second_digest_on_a_local_date(engine: Engine) {
     desk.agrees().await;
 }
 
+/// T19, T22: two planners at one run.
 async fn two_planners_plan_each_person_once(engine: Engine) {
     let desk = Desk::open(engine).await;
     // Four slots with one hour, so that planners meet in some runs and pass each other in others.

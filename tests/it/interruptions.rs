@@ -62,6 +62,7 @@ struct Story {
     is_withdrawn: bool,
 }
 
+/// T12, T22: planners and their rivals are broken off anywhere; everything is derived from the database, and no day blocks the next.
 async fn interrupted_runs_lose_nothing_and_repeat_nothing(engine: Engine) {
     let mut mails = 0;
     // PostgreSQL makes a database for each week, which takes longer than the week.

@@ -299,6 +299,7 @@ fn judge(reader: &Reader, got: &[Got], items: &[(String, i64, i64, String, Strin
     assert_eq!(languages, asked, "{}", reader.zone);
 }
 
+/// T11, T23: whoever matches by several languages gets one digest, and windows tile the month.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_month_gives_each_reader_one_digest_a_day_with_news_and_both_engines_the_same_bytes() {
     // Berlin changes its clock inside the month, and New York had changed before: the test would see a wrong wall.

@@ -52,6 +52,7 @@ async fn run_sql(desk: &Desk, sql: &'static str) {
     tx.commit().await.unwrap();
 }
 
+/// T20: what a digest was made of is kept; the bytes are the same.
 async fn a_past_issue_is_shown_byte_for_byte(engine: Engine) {
     let peer = Peer::start().await;
     let desk = Desk::with_relay(engine, &peer).await;

@@ -119,6 +119,8 @@ fn every_string_formats_in_every_language() {
 }
 
 /// A suffix of Kazakh follows the sounds of the word it is glued to, which no template can know: «08:00-де», but «09:00-да».
+///
+/// M23: the grammar of Kazakh, rules 1 and 2.
 #[test]
 fn no_kazakh_string_glues_a_suffix_to_a_placeholder_or_selects_a_plural() {
     for (key, text) in messages("kk") {
@@ -135,6 +137,7 @@ fn no_kazakh_string_glues_a_suffix_to_a_placeholder_or_selects_a_plural() {
     }
 }
 
+/// M23: «5 жаңалық», never «5 жаңалықтар».
 #[test]
 fn no_kazakh_noun_after_a_number_is_plural() {
     const PLURALS: [&str; 6] = ["лар", "лер", "дар", "дер", "тар", "тер"];
@@ -149,6 +152,7 @@ fn no_kazakh_noun_after_a_number_is_plural() {
     }
 }
 
+/// M23: plurals.
 #[test]
 fn numbers_choose_their_words() {
     let theme = theme();
@@ -364,9 +368,11 @@ fn issue(theme: &Theme, tag: &str, count: usize) -> IssueView {
             .join(" · "),
         date: jarshy::theme::dates::masthead(jiff::civil::date(2026, 2, 28), &language(tag)),
         count_text: text("new-stories", count),
+        note: vec![],
         lead: stories[0].clone(),
         groups,
         briefs: stories.get(8..shown).unwrap_or_default().to_vec(),
+        notices: vec![],
         more: (count - shown) as i64,
         url: "https://news.example.kz/issues/01890000-0000-7000-8000-000000000001".to_owned(),
         base_url: "https://news.example.kz".to_owned(),
@@ -524,6 +530,7 @@ fn every_mail_renders_in_every_language() {
     }
 }
 
+/// M16: the sizes of PRODUCT.md section 4.
 #[test]
 fn an_issue_stays_small() {
     let theme = theme();
@@ -543,6 +550,7 @@ fn an_issue_stays_small() {
     }
 }
 
+/// T18: text and HTML list the same items in the same order.
 #[test]
 fn both_parts_hold_the_same_stories_in_the_same_order() {
     let theme = theme();

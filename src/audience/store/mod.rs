@@ -13,6 +13,7 @@ mod run;
 mod slot;
 mod subscriber;
 mod subscription;
+mod untold;
 
 pub(super) use bulk::*;
 pub(super) use change::*;
@@ -31,6 +32,7 @@ pub use run::{
     Group, Member, advance, is_anyone_due, list_groups, list_lagging, list_selections, lock_chunk,
 };
 pub use slot::{Slot, get_slot, list_due_slots, list_slots, lock_slot, update_slot_next};
+pub use untold::{list_untold, mark_told, mark_untold};
 
 /// A stored text that the program cannot read any more: a bug or a foreign hand, so it is told loudly.
 fn unreadable(error: impl std::fmt::Display) -> sqlx::Error {

@@ -230,7 +230,7 @@ impl Desk {
         on_db!(&self.core().db, c => sqlx::query_scalar(sql).fetch_one(c).await).unwrap()
     }
 
-    /// What `jarshy verify` asks: runs, journal and sums add up; and nobody has two digests on one local date.
+    /// T14: what `jarshy verify` asks: runs, journal and sums add up; and nobody has two digests on one local date.
     pub async fn agrees(&self) {
         let db = &self.core().db;
         assert_eq!(

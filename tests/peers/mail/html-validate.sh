@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Judges the HTML of mails with html-validate (its version is pinned in tests/peers/package.json):
 #   tests/peers/mail/html-validate.sh FILE.html…
-# Off are only inline styles, presentational attributes and conditional comments, which mail programs (Word's engine) need, and
-# <tbody>, which may be left out to save bytes, and the length of titles: a mail's is its subject.
+# Off are only inline styles and presentational attributes, which mail programs (Word's engine) need, and <tbody>, which may be left
+# out to save bytes.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)

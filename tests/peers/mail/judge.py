@@ -3,7 +3,8 @@
     python3 tests/peers/mail/judge.py FILE.eml…        exits 1 and says what is wrong, file by file
 
 A mail passes if the strict policy finds no defect in any part or header, no line is longer than 998 octets, both parts list
-the same stories with the same addresses in the same order, the HTML is at most 90 KB, and nothing is fetched from outside but one picture.
+the same stories with the same addresses in the same order and say the same words, the HTML is at most 90 KB, and nothing is fetched from
+outside but one picture.
 """
 
 import email
@@ -29,11 +30,17 @@ class Reader(html.parser.HTMLParser):
         self.stories, self.fetched, self.faults, self.open, self.h1 = [], [], [], [], 0
         self.language, self.title, self.links = None, "", []
         self.heading, self.skipping = None, 0
+        self.words, self.hidden = [], 0
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
         if tag not in VOID:
             self.open.append(tag)
+            # The preheader, which no reader of the mail sees.
+            if self.hidden or "display:none" in (attributes.get("style") or "").replace(" ", ""):
+                self.hidden += 1
+        elif tag == "br":
+            self.words.append(" ")
         if tag in FORBIDDEN:
             self.faults.append(f"<{tag}> has no place in a mail")
         source = attributes.get(FETCHING.get(tag, ""))
@@ -63,6 +70,8 @@ class Reader(html.parser.HTMLParser):
     def handle_endtag(self, tag):
         if tag in VOID:
             return
+        self.hidden -= bool(self.hidden)
+        self.words.append(" ")
         if not self.open or self.open.pop() != tag:
             self.faults.append(f"</{tag}> closes something else")
         if tag == "h2" and self.heading:
@@ -79,6 +88,13 @@ class Reader(html.parser.HTMLParser):
             self.fetched += [("style", found) for found in re.findall(r"@import[^;]*", data)]
         if self.heading is not None and not self.skipping:
             self.heading[0] += data
+        if self.open and not self.hidden and not {"style", "title"} & set(self.open):
+            self.words.append(data)
+
+
+def words_of(text):
+    """The words of a part, however they are written and broken; addresses are compared elsewhere."""
+    return set(re.findall(r"[^\W_]+", re.sub(r"https?://\S+", " ", text).casefold()))
 
 
 def judge(raw):
@@ -138,6 +154,13 @@ def judge(raw):
                 faults.append(f"the text part has {words!r} not at all, or in another place than the HTML")
             else:
                 at = found + len(words)
+    said = words_of("".join(reader.words)), words_of(text)
+    missing = [sorted(said[0] - said[1]), sorted(said[1] - said[0])]
+    # A small mail has a button that its text part can only describe; a digest says the same in both.
+    few = 0 if reader.stories else max(map(len, said)) // 2
+    for name, words in zip(("text part lacks", "HTML lacks"), missing):
+        if len(words) > few:
+            faults.append(f"the {name} {words}")
     # Each story of the text has its address on a line of its own; one that the HTML lacks would stand between the others.
     if reader.stories:
         lines = [line.strip() for line in text.splitlines()]
