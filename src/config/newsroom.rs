@@ -100,6 +100,8 @@ pub struct Operator {
     pub email: Option<String>,
     /// Contact by telephone.
     pub phone: Option<String>,
+    /// Where the privacy policy stands, per language; digests point to it.
+    pub privacy: Names,
 }
 
 impl Newsroom {
@@ -159,6 +161,16 @@ impl Newsroom {
                 "newsroom.hold_back_minutes",
                 "is not between 0 and 1440",
                 "Write 5",
+            ));
+        }
+        let is_address = |url: &String| {
+            url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+        };
+        if !self.operator.privacy.0.values().all(is_address) {
+            return Err(Finding::new(
+                "newsroom.operator.privacy",
+                "is no address of a page",
+                "Write it like { kk = \"https://news.example.kz/privacy\" }",
             ));
         }
         if !(1..=168).contains(&self.follows_hours) {

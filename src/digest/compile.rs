@@ -200,6 +200,9 @@ pub fn view(material: &Material<'_>, medium: Medium) -> IssueView {
         front_url: format!("{base_url}/{site}/"),
         accent: config.newsroom.accent.clone(),
         operator: operator(config, language),
+        privacy_url: Some(config.newsroom.operator.privacy.get(language))
+            .filter(|url| !url.is_empty())
+            .map(str::to_owned),
         preferences_url: personal("preferences", Purpose::Preferences),
         unsubscribe_url: personal("unsubscribe", Purpose::Unsubscribe),
         subscribe_url: format!("{base_url}/{site}/subscribe"),

@@ -45,6 +45,8 @@ pub struct IssueView {
     pub accent: String,
     /// The operator's lines: legal name, postal address, e-mail, phone; those that are set.
     pub operator: Vec<String>,
+    /// Where the privacy policy stands, if the operator says so.
+    pub privacy_url: Option<String>,
     /// `{base}/preferences/{placeholder}`; empty on the web page.
     pub preferences_url: String,
     /// `{base}/unsubscribe/{placeholder}`; empty on the web page.

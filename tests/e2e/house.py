@@ -31,6 +31,7 @@ time_zone = "Asia/Almaty"
 [newsroom.operator]
 names = {{ kk = "«Тау жаршысы» редакциясы", ru = "Редакция «Тау жаршысы»", en = "Tau Herald newsroom" }}
 bin = "000140000000"
+privacy = {{ kk = "https://www.example.kz/kk/privacy", ru = "https://www.example.kz/ru/privacy", en = "https://www.example.kz/en/privacy" }}
 email = "office@news.example.kz"
 [subscribe]
 term = {{ kk = "жазылымнан бас тартқанға дейін", ru = "до отписки", en = "until you unsubscribe" }}

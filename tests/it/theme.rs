@@ -388,6 +388,7 @@ fn issue(theme: &Theme, tag: &str, count: usize) -> IssueView {
             "office@news.example.kz".to_owned(),
             "+7 700 000 00 00".to_owned(),
         ],
+        privacy_url: Some("https://news.example.kz/privacy".to_owned()),
         preferences_url:
             "https://news.example.kz/preferences/PLACEHOLDER0000000000000000000000000000000000"
                 .to_owned(),

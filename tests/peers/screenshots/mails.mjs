@@ -25,7 +25,7 @@ for (const { name, width, images = true, strip = false, dark = false } of VARIAN
     const context = await browser.newContext({ viewport: { width, height: 1200 }, hasTouch: true });
     const page = await context.newPage();
     // Nothing is fetched from outside; PHOTO is a file that stands for the lead's picture.
-    await page.route("http*://**", (route) => (images && process.env.PHOTO && route.request().resourceType() === "image"
+    await page.route(/^https?:/, (route) => (images && process.env.PHOTO && route.request().resourceType() === "image"
       ? route.fulfill({ path: process.env.PHOTO }) : route.abort()));
     for (const file of files) {
       let html = readFileSync(file, "utf8");
