@@ -460,7 +460,7 @@ async fn m7_importance_decides_lead_and_subject(engine: Engine) {
         .await
     };
     weighed(SCHOOL_KK, Importance::Lead).await;
-    desk.app.set_time("2026-02-27T23:00:00+05:00");
+    desk.app.set_time("2026-02-28T07:59:00+05:00");
     weighed(FLOOD_KK, Importance::Lead).await;
     weighed("Ауа райы", Importance::Brief).await;
     weighed("Көктемгі жәрмеңке", Importance::Normal).await;
@@ -551,6 +551,6 @@ async fn t20_an_issue_compiled_again_is_the_same_until_something_changes(engine:
     let other = digest::compare_issue(desk.core(), &desk.theme, &uid, &anybody)
         .await
         .unwrap();
-    assert!(other.then.text.contains(BRIDGE_RU) && !other.now.text.contains(BRIDGE_RU));
+    assert!(!other.then.text.contains("не закроют"));
     assert!(other.now.text.contains("не закроют"));
 }
