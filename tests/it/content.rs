@@ -1,9 +1,12 @@
 //! What stands in a digest beyond its stories' first texts: promised translations, corrections and withdrawals, the editor's note, and
 //! what happens to a text of which no mail can be made; told one by one on both engines.
 
+use std::sync::Arc;
+
 use jarshy::newsroom::{self, Draft, Edit, Importance, NewsroomError, Published};
+use jarshy::syndication::{Coding, Lookup, Shelf};
 use jarshy::theme::Theme;
-use jarshy::{audience, audience::Cadence, digest, on_tx};
+use jarshy::{audience, audience::Cadence, digest, on_db, on_tx};
 
 use crate::both_engines;
 use crate::support::Engine;
@@ -25,6 +28,7 @@ both_engines!(
     m7_importance_decides_lead_and_subject,
     m15_seven_mornings_have_seven_subjects,
     t20_an_issue_compiled_again_is_the_same_until_something_changes,
+    the_selection_of_a_digest_is_a_feed_too,
 );
 
 const ALMATY: &str = "Asia/Almaty";
@@ -553,4 +557,50 @@ async fn t20_an_issue_compiled_again_is_the_same_until_something_changes(engine:
         .unwrap();
     assert!(!other.then.text.contains("не закроют"));
     assert!(other.now.text.contains("не закроют"));
+}
+
+/// PRODUCT.md section 7: "my digest as a feed": the canonical key of what somebody wants is an address of ours, and the stories of their
+/// digest stand in it.
+async fn the_selection_of_a_digest_is_a_feed_too(engine: Engine) {
+    let desk = Desk::open(engine).await;
+    let mut wanted = wishes(&["kk", "ru"], ALMATY);
+    wanted.sections = vec!["society".to_owned()];
+    desk.subscribe(AIGERIM, wanted).await;
+    for (tag, section, title) in [
+        ("kk", "society", SCHOOL_KK),
+        ("ru", "society", BRIDGE_RU),
+        ("ru", "economy", FLOOD_RU),
+        ("en", "society", "The library opens on Sundays"),
+    ] {
+        desk.send(Draft {
+            section: Some(section.to_owned()),
+            ..Draft::new(language(tag), title, format!("<p>{title}.</p>"))
+        })
+        .await;
+    }
+    desk.at("2026-02-28T08:00:00+05:00").await;
+    let digest = desk.digests(AIGERIM).await.remove(0);
+    let key: String = on_db!(&desk.core().db, c => sqlx::query_scalar("SELECT key FROM selection")
+        .fetch_one(c).await)
+    .unwrap();
+    let theme = Arc::new(Theme::load(&desk.core().config).unwrap());
+    let shelf = Shelf::new(desk.core().clone(), theme);
+    for format in ["rss", "atom", "json"] {
+        let found = shelf
+            .find(&format!("/f/{key}/feed.{format}"))
+            .await
+            .unwrap();
+        let Lookup::Feed(feed) = found else {
+            panic!("/f/{key}/feed.{format} is no feed");
+        };
+        let (_, body) = shelf.bytes(&feed, Coding::Identity).await.unwrap();
+        let text = std::str::from_utf8(&body).unwrap();
+        for title in &digest.titles {
+            assert!(text.contains(title), "{format} lacks {title}");
+        }
+        assert!(
+            !text.contains(FLOOD_RU) && !text.contains("The library"),
+            "{format}"
+        );
+    }
 }
