@@ -7,8 +7,8 @@ use crate::base::language::Language;
 use crate::base::time::uid_text;
 use crate::base::token::hex;
 
-/// The key under which an issue is compiled once: equal items (article and number), first language, newsletter and local date
-/// are one issue, whoever asked; and equal notices (article and number) and an equal note of the editor, where there are any. Articles and the newsletter are named by uid, so that the key does not hang on the rows of an
+/// The key under which an issue is compiled once: equal items (article, its last correction, number), first language, newsletter
+/// and local date are one issue, whoever asked; and equal notices (article and number) and an equal note of the editor, where there are any. Articles and the newsletter are named by uid, so that the key does not hang on the rows of an
 /// engine.
 pub fn content_key(
     newsletter_uid: &str,

@@ -29,6 +29,7 @@ both_engines!(
     m15_seven_mornings_have_seven_subjects,
     t20_an_issue_compiled_again_is_the_same_until_something_changes,
     the_selection_of_a_digest_is_a_feed_too,
+    s4_whoever_is_planned_after_a_correction_gets_the_corrected_text,
 );
 
 const ALMATY: &str = "Asia/Almaty";
@@ -603,4 +604,35 @@ async fn the_selection_of_a_digest_is_a_feed_too(engine: Engine) {
             "{format}"
         );
     }
+}
+
+/// S4: the morning comes later in Berlin. What was corrected meanwhile is right there, and only Almaty is told next day.
+async fn s4_whoever_is_planned_after_a_correction_gets_the_corrected_text(engine: Engine) {
+    const RIGHT: &str = "Мост через Есиль закроют на две недели";
+    let desk = Desk::open(engine).await;
+    desk.subscribe(AIGERIM, wishes(&["ru"], ALMATY)).await;
+    desk.subscribe(VIKTOR, wishes(&["ru"], "Europe/Berlin"))
+        .await;
+    let bridge = desk.publish("ru", BRIDGE_RU).await;
+    desk.at("2026-02-28T08:00:00+05:00").await;
+    let edit = Edit {
+        title: Some(RIGHT.to_owned()),
+        ..Edit::default()
+    };
+    newsroom::correct(desk.core(), &bridge.uid, edit, "Срок уточнён.")
+        .await
+        .unwrap();
+    desk.at("2026-02-28T08:00:00+01:00").await;
+    assert_eq!(desk.digests(AIGERIM).await[0].subject, BRIDGE_RU);
+    assert_eq!(desk.digests(VIKTOR).await[0].subject, RIGHT);
+    desk.publish("ru", FLOOD_RU).await;
+    desk.at("2026-03-01T08:00:00+05:00").await;
+    desk.at("2026-03-01T08:00:00+01:00").await;
+    assert!(
+        desk.digests(AIGERIM).await[1]
+            .text
+            .contains("Срок уточнён.")
+    );
+    assert!(!desk.digests(VIKTOR).await[1].text.contains("Срок уточнён."));
+    desk.agrees().await;
 }
