@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod language;
+pub mod sendable;
 pub mod text;
 pub mod time;
 pub mod token;

@@ -3,16 +3,16 @@
 //!
 //! A reader lays a delta over its copy like this, and has the present feed byte for byte: head and end are the delta's; an item of
 //! the delta takes the place of the one with its id or is put in; items stand in the feed's order; what is more than the feed holds
-//! now falls off the end. [`changed`] says which items that takes, and gives up where the rule would not lead to the present feed:
-//! nothing in it can take an item away.
+//! now falls off the end; what the head names as withdrawn (RFC 6721, `_deleted`) goes. [`changed`] says which items that takes, and
+//! gives up where the rule would not lead to the present feed: RSS has no word that takes an item away.
 //!
 //! For this a former document is remembered by its **marks** alone: of each item a hash of its id and one of its bytes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use quick_xml::Reader;
-use quick_xml::events::Event;
+use quick_xml::events::{BytesStart, Event};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -31,43 +31,56 @@ pub struct Mark {
 /// Bytes that a mark takes where it is kept.
 const MARK_BYTES: usize = 16;
 
-/// The items of a document: where each stands, and its mark.
+/// The items of a document.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Items(Vec<(Range<usize>, Mark)>);
+pub struct Items {
+    /// Where each stands, and its mark.
+    there: Vec<(Range<usize>, Mark)>,
+    /// Ids of those that it says were withdrawn, as in [`Mark::id`].
+    gone: HashSet<u64>,
+}
 
 impl Items {
     /// Finds the items of a finished document of ours; the error says what is odd about it.
     pub fn find(format: Format, bytes: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(bytes).map_err(|e| e.to_string())?;
-        let found = match format {
+        let (found, gone) = match format {
             Format::Rss => find_xml(text, 2, "item", "guid")?,
             Format::Atom => find_xml(text, 1, "entry", "id")?,
             Format::Json => find_json(text)?,
         };
-        let found = found.into_iter().map(|(span, id)| {
+        let there = found.into_iter().map(|(span, id)| {
             let mark = Mark {
                 id: hash(text[id].as_bytes()),
                 bytes: hash(text[span.clone()].as_bytes()),
             };
             (span, mark)
         });
-        Ok(Self(found.collect()))
+        Ok(Self {
+            there: there.collect(),
+            gone: gone.into_iter().map(|id| hash(text[id].as_bytes())).collect(),
+        })
     }
 
     /// The marks in order.
     pub fn marks(&self) -> Vec<Mark> {
-        self.0.iter().map(|(_, mark)| *mark).collect()
+        self.there.iter().map(|(_, mark)| *mark).collect()
+    }
+
+    /// Which of them a reader needs who has the old document, by place.
+    pub fn changed_since(&self, old: &[Mark], end: End) -> Option<Vec<usize>> {
+        changed(old, &self.marks(), &self.gone, end)
     }
 
     /// The document with those of its items alone (by place, in order).
     pub fn only(&self, format: Format, bytes: &[u8], places: &[usize]) -> Vec<u8> {
-        let (Some((first, _)), Some((last, _))) = (self.0.first(), self.0.last()) else {
+        let (Some((first, _)), Some((last, _))) = (self.there.first(), self.there.last()) else {
             return bytes.to_vec();
         };
         let between: &[u8] = if format == Format::Json { b"," } else { b"" };
         let items: Vec<&[u8]> = places
             .iter()
-            .map(|place| &bytes[self.0[*place].0.clone()])
+            .map(|place| &bytes[self.there[*place].0.clone()])
             .collect();
         [
             &bytes[..first.start],
@@ -87,9 +100,9 @@ pub enum End {
     Closed(usize),
 }
 
-/// Which items a reader needs who has the old document, by their place in the new one. `None` where the whole must be sent: an item
-/// was taken away, or nothing would be saved.
-pub fn changed(old: &[Mark], new: &[Mark], end: End) -> Option<Vec<usize>> {
+/// Which items a reader needs who has the old document, by their place in the new one, which names the ids `gone` as withdrawn. `None`
+/// where the whole must be sent: an item was taken away without a word, or nothing would be saved.
+fn changed(old: &[Mark], new: &[Mark], gone: &HashSet<u64>, end: End) -> Option<Vec<usize>> {
     let before: HashMap<u64, (usize, u64)> = old
         .iter()
         .enumerate()
@@ -97,7 +110,7 @@ pub fn changed(old: &[Mark], new: &[Mark], end: End) -> Option<Vec<usize>> {
         .collect();
     let after: HashMap<u64, u64> = new.iter().map(|mark| (mark.id, mark.bytes)).collect();
     let missing: Vec<usize> = (0..old.len())
-        .filter(|place| !after.contains_key(&old[*place].id))
+        .filter(|place| !after.contains_key(&old[*place].id) && !gone.contains(&old[*place].id))
         .collect();
     if let Some(first_missing) = missing.first() {
         // They fell off the end if as many did as should have, and even the last item of now stood above them then; items rise,
@@ -170,10 +183,17 @@ fn hash(bytes: &[u8]) -> u64 {
 /// Where an item stands, and its id inside it.
 type Span = (Range<usize>, Range<usize>);
 
-/// Elements `item` that stand `depth` deep, one behind the other, and the bytes inside their `id`.
-fn find_xml(text: &str, depth: usize, item: &str, id: &str) -> Result<Vec<Span>, String> {
+/// Elements `item` that stand `depth` deep, one behind the other, and the bytes inside their `id`. Beside them the ids of those that
+/// are named as withdrawn.
+fn find_xml(
+    text: &str,
+    depth: usize,
+    item: &str,
+    id: &str,
+) -> Result<(Vec<Span>, Vec<Range<usize>>), String> {
     let mut reader = Reader::from_str(text);
     let mut found: Vec<Span> = Vec::new();
+    let mut gone = Vec::new();
     let (mut open, mut begun, mut named, mut id_from) = (0, None, None, None);
     loop {
         let from = reader.buffer_position() as usize;
@@ -181,6 +201,7 @@ fn find_xml(text: &str, depth: usize, item: &str, id: &str) -> Result<Vec<Span>,
         let to = reader.buffer_position() as usize;
         match event {
             Event::Start(tag) => {
+                gone.extend(withdrawn(&tag, open == depth, text, from..to));
                 if open == depth && tag.name().as_ref() == item {
                     begun = Some(from);
                 } else if open == depth + 1 && begun.is_some() && tag.name().as_ref() == id {
@@ -205,17 +226,41 @@ fn find_xml(text: &str, depth: usize, item: &str, id: &str) -> Result<Vec<Span>,
                     found.push((start..to, id));
                 }
             }
-            Event::Eof => return Ok(found),
+            Event::Empty(tag) => gone.extend(withdrawn(&tag, open == depth, text, from..to)),
+            Event::Eof => return Ok((found, gone)),
             _ => {}
         }
     }
 }
 
-fn find_json(text: &str) -> Result<Vec<Span>, String> {
+/// Where the id stands that `at:deleted-entry` names (RFC 6721 section 3).
+fn withdrawn(
+    tag: &BytesStart<'_>,
+    is_here: bool,
+    text: &str,
+    at: Range<usize>,
+) -> Option<Range<usize>> {
+    const NAMED: &str = " ref=\"";
+    if !is_here || tag.name().as_ref() != "at:deleted-entry" {
+        return None;
+    }
+    let start = at.start + text[at.clone()].find(NAMED)? + NAMED.len();
+    let length = text[start..at.end].find('"')?;
+    Some(start..start + length)
+}
+
+fn find_json(text: &str) -> Result<(Vec<Span>, Vec<Range<usize>>), String> {
     #[derive(Deserialize)]
     struct Feed<'a> {
         #[serde(borrow)]
         items: Vec<&'a RawValue>,
+        #[serde(borrow, rename = "_deleted")]
+        deleted: Option<Deleted<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Deleted<'a> {
+        #[serde(borrow)]
+        items: Vec<Item<'a>>,
     }
     #[derive(Deserialize)]
     struct Item<'a> {
@@ -239,7 +284,9 @@ fn find_json(text: &str) -> Result<Vec<Span>, String> {
         }
         found.push((here, span(item.id.get())));
     }
-    Ok(found)
+    let gone = feed.deleted.iter().flat_map(|deleted| &deleted.items);
+    let gone = gone.map(|item| span(item.id.get())).collect();
+    Ok((found, gone))
 }
 
 #[cfg(test)]
@@ -334,9 +381,41 @@ mod tests {
             (&[(9, 0), (8, 0), (7, 0), (6, 0)], End::Most(4), None),
             (&[], End::Most(4), None),
         ] {
-            assert_eq!(changed(&old, &marks(new), end), expected, "{new:?}");
+            let gone = HashSet::new();
+            assert_eq!(changed(&old, &marks(new), &gone, end), expected, "{new:?}");
         }
-        assert_eq!(changed(&[], &marks(&[(1, 0)]), End::Most(4)), None);
+        assert_eq!(
+            changed(&[], &marks(&[(1, 0)]), &HashSet::new(), End::Most(4)),
+            None
+        );
+    }
+
+    #[test]
+    fn what_the_head_names_as_withdrawn_may_go() {
+        let old = marks(&[(4, 0), (3, 0), (2, 0), (1, 0)]);
+        let gone = HashSet::from([3, 1, 8]);
+        for (new, end, expected) in [
+            // With another one in their place from behind, or none there.
+            (
+                &[(4, 0), (2, 0), (0, 0)][..],
+                End::Most(4),
+                Some(vec![2]),
+            ),
+            (&[(4, 0), (2, 0)], End::Closed(0), Some(vec![])),
+            // One more is missing, and nothing says why: none went into a page, or one did.
+            (&[(5, 0), (4, 0)], End::Closed(0), None),
+            (&[(5, 0), (4, 0)], End::Closed(1), Some(vec![0])),
+            (&[(5, 0), (2, 0)], End::Closed(1), None),
+        ] {
+            assert_eq!(changed(&old, &marks(new), &gone, end), expected, "{new:?}");
+        }
+        let atom = "<feed><at:deleted-entry ref=\"a&amp;b\" when=\"w\"/><at:deleted-entry ref=\"c\" when=\"w\"><at:comment>\
+            </at:comment></at:deleted-entry><entry><id>d</id><at:deleted-entry ref=\"e\"/></entry></feed>";
+        let items = Items::find(Format::Atom, atom.as_bytes()).unwrap();
+        assert_eq!(items.gone, HashSet::from([hash(b"a&amp;b"), hash(b"c")]));
+        let json = r#"{"_deleted":{"about":"","items":[{"id":"a","reason":"b"}]},"items":[{"id":"d"}]}"#;
+        let items = Items::find(Format::Json, json.as_bytes()).unwrap();
+        assert_eq!(items.gone, HashSet::from([hash(b"\"a\"")]));
     }
 
     proptest! {

@@ -22,12 +22,13 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
+use bytes::Bytes;
 
 use super::WebState;
 use super::client::ClientAddress;
 use super::metrics::Ended;
-use crate::syndication::shelf::cache_control;
-use crate::syndication::{Lookup, ShelfError};
+use crate::syndication::shelf::{Head, cache_control};
+use crate::syndication::{Coding, Format, Lookup, ShelfError};
 
 /// Paths that readers guess, and the feed they mean.
 const GUESSES: [(&str, &str); 13] = [
@@ -116,7 +117,7 @@ async fn answer(state: &WebState, poll: &Poll<'_>) -> Result<Response, ShelfErro
     let (method, headers) = (poll.method, poll.headers);
     let now = core.clock.now();
     if let Some(format) = shelf.would_make(&poll.path)
-        && let Err(secs) = polls.may_have_made(poll.client, now)
+        && let Err(secs) = polls.may_have_made(poll.client, headers, now)
     {
         polls.answered.count_refused(format);
         return Ok(answer::refused(secs));
@@ -128,25 +129,20 @@ async fn answer(state: &WebState, poll: &Poll<'_>) -> Result<Response, ShelfErro
         Lookup::Feed(found) => found,
     };
     let format = found.format;
-    let Some(coding) = answer::coding(headers) else {
-        return Ok(not_acceptable());
+    let coding = match poll.coding(state, &found.head, format) {
+        Ok(coding) => coding,
+        Err(answer) => return Ok(*answer),
     };
-    if answer::has(headers, &found.head, now) {
-        polls.answered.count(Ended::Known, format, coding, 0);
-        return Ok(answer::not_modified(&found.head, coding, Body::empty()));
-    }
-    if let Err(secs) = polls.may_have_whole(poll.client, &poll.path, method, headers, now) {
-        polls.answered.count_refused(format);
-        return Ok(answer::refused(secs));
-    }
     if *method == Method::GET && answer::takes_delta(headers) {
-        let stems = answer::known_stems(headers);
-        let stems = stems.iter().map(String::as_str);
+        let known = answer::known_documents(headers);
+        let stems = known.iter().map(|(_, stem)| stem.as_str());
         match shelf.delta(&found, stems, coding).await {
             Ok(Some(delta)) => {
                 let length = delta.bytes.len();
                 polls.answered.count(Ended::Delta, format, coding, length);
-                return Ok(answer::delta(&delta, format, coding, headers));
+                let base = known.iter().find(|(_, stem)| **stem == *delta.base);
+                let base = base.map_or(&*delta.base, |(tag, _)| tag);
+                return Ok(answer::delta(&delta, base, format, coding, headers));
             }
             Ok(None) => {}
             // The whole is as good.
@@ -154,13 +150,57 @@ async fn answer(state: &WebState, poll: &Poll<'_>) -> Result<Response, ShelfErro
         }
     }
     let (head, bytes) = shelf.bytes(&found, coding).await?;
-    let length = if *method == Method::HEAD {
-        0
-    } else {
-        bytes.len()
-    };
-    polls.answered.count(Ended::Whole, format, coding, length);
-    Ok(answer::whole(&head, format, coding, bytes, method, headers))
+    Ok(poll.whole(state, &head, format, coding, bytes))
+}
+
+impl Poll<'_> {
+    /// The coding in which the whole may be sent, or the answer to a request that gets less.
+    fn coding(
+        &self,
+        state: &WebState,
+        head: &Head,
+        format: Format,
+    ) -> Result<Coding, Box<Response>> {
+        let (polls, headers) = (&state.polls, self.headers);
+        let now = state.core.clock.now();
+        let Some(coding) = answer::coding(headers) else {
+            return Err(Box::new(not_acceptable()));
+        };
+        if answer::has_demands(headers) && answer::fails(headers, head) {
+            return Err(Box::new(plain(
+                StatusCode::PRECONDITION_FAILED,
+                "The feed is not as If-Match or If-Unmodified-Since demand.\n",
+            )));
+        }
+        if answer::has(headers, head, now) {
+            polls.answered.count(Ended::Known, format, coding, 0);
+            let known = answer::not_modified(head, coding, Body::empty());
+            return Err(Box::new(known));
+        }
+        if let Err(secs) = polls.may_have_whole(self.client, &self.path, self.method, headers, now)
+        {
+            polls.answered.count_refused(format);
+            return Err(Box::new(answer::refused(secs)));
+        }
+        Ok(coding)
+    }
+
+    /// All of it, counted.
+    fn whole(
+        &self,
+        state: &WebState,
+        head: &Head,
+        format: Format,
+        coding: Coding,
+        bytes: Bytes,
+    ) -> Response {
+        let (method, length) = (self.method, bytes.len());
+        let sent = if *method == Method::HEAD { 0 } else { length };
+        let answered = &state.polls.answered;
+        answered.count(Ended::Whole, format, coding, sent);
+        let body = (length, bytes.into());
+        answer::whole(head, format, coding, body, method, self.headers)
+    }
 }
 
 /// Every coding that we have is forbidden by the request.

@@ -2,7 +2,7 @@
 //!
 //! Nearly all requests of a newsroom are polls, and nearly all of those are 304. What the router's layers do for a page (a span in
 //! the log, a deadline, a page for errors, compression) a poll does not need, and they cost more than the poll. So the listener
-//! asks here first. Whatever is not plain — another method, a delta, a feed that must be built, a coding that is not made yet,
+//! asks here first. Whatever is not plain — another method, a demand, a delta, a feed that must be built, a coding that is not made yet,
 //! one that is refused — goes on to the router, which answers polls by the same rules (`feeds::answer`).
 
 use std::convert::Infallible;
@@ -18,6 +18,7 @@ use super::WebState;
 use super::client::client;
 use super::feeds::answer;
 use super::metrics::Ended;
+use crate::base::sendable::Sendable;
 
 /// Answers polls from memory.
 pub struct Hot {
@@ -46,6 +47,9 @@ impl Hot {
         let found = shelf.peek(path, now)?;
         let (head, format) = (&found.head, found.format);
         let coding = answer::coding(asked)?;
+        if answer::has_demands(asked) {
+            return None;
+        }
         if answer::has(asked, head, now) {
             polls.answered.count(Ended::Known, format, coding, 0);
             return Some(answer::not_modified(head, coding, Once::default()));
@@ -59,23 +63,34 @@ impl Hot {
             polls.answered.count_refused(format);
             return Some(answer::refused(secs));
         }
-        let length = if *method == Method::HEAD {
-            0
-        } else {
-            bytes.len()
-        };
-        polls.answered.count(Ended::Whole, format, coding, length);
-        Some(answer::whole(head, format, coding, bytes, method, asked))
+        let length = bytes.bytes().len();
+        let sent = if *method == Method::HEAD { 0 } else { length };
+        polls.answered.count(Ended::Whole, format, coding, sent);
+        let body = (length, Once::from(bytes));
+        Some(answer::whole(head, format, coding, body, method, asked))
     }
 }
 
 /// A body of bytes that are all there.
 #[derive(Default, Debug)]
-pub struct Once(Option<Bytes>);
+pub struct Once(Option<Sendable>);
+
+impl Once {
+    /// What of it the kernel can send.
+    pub fn pages(&self) -> Option<&Sendable> {
+        self.0.as_ref().filter(|body| body.has_pages())
+    }
+}
+
+impl From<Sendable> for Once {
+    fn from(body: Sendable) -> Self {
+        Self(Some(body).filter(|body| !body.bytes().is_empty()))
+    }
+}
 
 impl From<Bytes> for Once {
     fn from(bytes: Bytes) -> Self {
-        Self(Some(bytes).filter(|bytes| !bytes.is_empty()))
+        Sendable::plain(bytes).into()
     }
 }
 
@@ -87,7 +102,7 @@ impl hyper::body::Body for Once {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes.bytes().clone()))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -95,6 +110,6 @@ impl hyper::body::Body for Once {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.as_ref().map_or(0, |bytes| bytes.len() as u64))
+        SizeHint::with_exact(self.0.as_ref().map_or(0, |body| body.bytes().len() as u64))
     }
 }

@@ -17,6 +17,7 @@ pub mod media;
 pub mod metrics;
 pub mod polls;
 mod protect;
+mod sending;
 pub mod serve;
 pub mod shell;
 pub mod site;

@@ -1,6 +1,7 @@
 //! What is kept about polls, in this process: how often somebody asked in vain, and what was answered.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::http::{HeaderMap, Method};
 
@@ -17,6 +18,8 @@ pub struct Polls {
     pub answered: Answered,
     whole: Limit,
     made: Limit,
+    /// Whether the proxy that nobody named has been told of.
+    warned: AtomicBool,
 }
 
 impl Polls {
@@ -26,12 +29,13 @@ impl Polls {
             answered: Answered::new(),
             whole: Limit::per_hour(settings.unconditional_per_hour),
             made: Limit::per_hour(settings.made_per_hour),
+            warned: AtomicBool::new(false),
         }
     }
 
     /// Whether a client may have the whole of a feed once more, else in how many seconds it may. Who says what it has is never
     /// refused, whatever comes of it: only asking without any condition, over and over, is counted. So is nobody who seems to be
-    /// this machine: behind a proxy that `server.trusted_proxies` does not name, that would be all readers at once.
+    /// a proxy that `server.trusted_proxies` does not name: that would be all readers behind it at once.
     pub fn may_have_whole(
         &self,
         client: Option<IpAddr>,
@@ -43,8 +47,8 @@ impl Polls {
         match client {
             Some(client)
                 if *method == Method::GET
-                    && !client.is_loopback()
-                    && !answer::is_conditional(headers) =>
+                    && !answer::is_conditional(headers)
+                    && !self.is_proxy(client, headers) =>
             {
                 self.whole.take((network(client), path), now)
             }
@@ -53,10 +57,44 @@ impl Polls {
     }
 
     /// Whether a client may have one more feed made that nobody else has asked for: each takes a search and a place on the shelf.
-    pub fn may_have_made(&self, client: Option<IpAddr>, now: Timestamp) -> Result<(), u64> {
+    pub fn may_have_made(
+        &self,
+        client: Option<IpAddr>,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<(), u64> {
         match client {
-            Some(client) if !client.is_loopback() => self.made.take(network(client), now),
+            Some(client) if !self.is_proxy(client, headers) => {
+                self.made.take(network(client), now)
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Whether a client seems to be a proxy that nobody named: this machine, or one of the same private network that passes on what
+    /// others ask. What comes from elsewhere and says so is counted, else everybody could say so.
+    fn is_proxy(&self, client: IpAddr, headers: &HeaderMap) -> bool {
+        if client.is_loopback() {
+            return true;
+        }
+        let is_proxy = is_private(client) && headers.contains_key("x-forwarded-for");
+        if is_proxy && !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "{client} passes on what readers ask, and server.trusted_proxies does not name it: nobody behind it is limited. Add \
+                 \"{client}\" there, and each reader counts for itself"
+            );
+        }
+        is_proxy
+    }
+}
+
+/// Addresses that nobody has on the internet (RFC 1918, RFC 6598, RFC 4193, RFC 4291 section 2.5.6).
+fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [first, second, ..] = v4.octets();
+            v4.is_private() || v4.is_link_local() || (first == 100 && second & 0xc0 == 64)
+        }
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
     }
 }

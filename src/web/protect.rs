@@ -2,7 +2,7 @@
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, ORIGIN, REFERRER_POLICY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, ORIGIN, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -28,22 +28,29 @@ const TOKEN_ROUTES: [&str; 5] = [
     "/my-data/",
 ];
 
-/// Headers that every answer has unless its own part of the web says otherwise.
+/// Headers that every answer has unless its own part of the web says otherwise. What any site may read, such as feeds, is no page
+/// of ours: it needs nothing that governs pages beside its policy. 304 leaves all as it was.
 pub(super) async fn headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    if response.status() == StatusCode::NOT_MODIFIED {
+        return response;
+    }
     let headers = response.headers_mut();
+    let is_page = !headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN);
     let mut default = |name: HeaderName, value: &'static str| {
         headers
             .entry(name)
             .or_insert_with(|| HeaderValue::from_static(value));
     };
     default(X_CONTENT_TYPE_OPTIONS, "nosniff");
-    default(REFERRER_POLICY, "strict-origin-when-cross-origin");
     default(CONTENT_SECURITY_POLICY, POLICY);
-    default(
-        HeaderName::from_static("permissions-policy"),
-        "camera=(), geolocation=(), microphone=(), browsing-topics=()",
-    );
+    if is_page {
+        default(REFERRER_POLICY, "strict-origin-when-cross-origin");
+        default(
+            HeaderName::from_static("permissions-policy"),
+            "camera=(), geolocation=(), microphone=(), browsing-topics=()",
+        );
+    }
     response
 }
 

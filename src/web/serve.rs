@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::hot::{Hot, Once};
+use super::sending::{Next, Sending};
 
 /// How long the head of a request may take, also of the next one on a connection that is kept.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
@@ -57,9 +58,15 @@ pub async fn serve(
                 }
             },
         };
-        stream.set_nodelay(true)?;
+        if let Err(error) = stream.set_nodelay(true) {
+            // It went away already; the next one may not.
+            tracing::debug!(%error, "a connection ended before it was answered");
+            continue;
+        }
+        let next = Next::default();
         let service = Connection {
             hot: hot.clone(),
+            next: next.clone(),
             router: router.clone(),
             address,
         };
@@ -68,7 +75,7 @@ pub async fn serve(
             let Some(Ok(protocol)) = stop.run_until_cancelled(first_bytes(&stream)).await else {
                 return;
             };
-            let stream = TokioIo::new(stream);
+            let stream = TokioIo::new(Sending::new(stream, next));
             let ended = match protocol {
                 Protocol::Http1 => {
                     let connection = protocols.http1.serve_connection(stream, service);
@@ -143,6 +150,7 @@ async fn first_bytes(stream: &TcpStream) -> io::Result<Protocol> {
 /// What answers the requests of one connection. Those that the router gets carry the peer's address.
 struct Connection {
     hot: Arc<Hot>,
+    next: Next,
     router: Router,
     address: SocketAddr,
 }
@@ -154,6 +162,9 @@ impl Service<Request<Incoming>> for Connection {
 
     fn call(&self, request: Request<Incoming>) -> Answering {
         if let Some(response) = self.hot.answer(&request, self.address.ip()) {
+            if let Some(body) = response.body().pages() {
+                self.next.set(body.clone());
+            }
             return Answering::Done(Some(response.map(Answer::Hot)));
         }
         let mut request = request.map(Body::new);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{HeaderMap, HeaderValue, Request, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use jarshy::base::language::Language;
 use jarshy::newsroom::{self, Draft, Edit};
 use jarshy::syndication::{Format, Shelf};
@@ -25,6 +25,7 @@ use crate::support::{Chance, Engine, TestApp};
 
 both_engines!(
     every_way_of_asking_is_answered_by_the_rules,
+    a_demand_is_met_or_refused_on_feeds_and_closed_pages,
     a_delta_laid_over_the_old_feed_gives_the_new_one,
     deltas_survive_a_restart_and_are_equal_on_two_instances,
     hammering_is_refused_and_polite_readers_are_not,
@@ -386,6 +387,7 @@ async fn every_way_of_asking_is_answered_by_the_rules(engine: Engine) {
                                 present: &present,
                                 former,
                                 modified: &modified,
+                                known: known.as_ref(),
                             };
                             like.check(&case, method, path, &answer, &whole);
                         }
@@ -414,12 +416,104 @@ async fn every_way_of_asking_is_answered_by_the_rules(engine: Engine) {
     );
 }
 
+/// RFC 9110 section 13.1.1, 13.1.4 and 13.2.2, and a `Range` that is not served: section 14.2 leaves that to the server.
+async fn a_demand_is_met_or_refused_on_feeds_and_closed_pages(engine: Engine) {
+    let settings = "[feeds]\nitems = 2\nunconditional_per_hour = 5\n";
+    let app = TestApp::spawn_with(engine, settings).await;
+    newsroom::sync_sections(&app.core).await.unwrap();
+    for number in 0..4 {
+        publish(&app, &format!("Хабар {number}")).await;
+    }
+    let house = House::new(&app.core);
+    let (status, headers, _) = house.get("/kk/feed/1.atom", &[]).await;
+    assert_eq!(status, StatusCode::TEMPORARY_REDIRECT);
+    let page = text(&headers, "location").to_owned();
+    let mut seen = BTreeMap::<u16, u32>::new();
+    for path in ["/kk/feed.atom", &page] {
+        let (_, headers, whole) = house.get(path, &[]).await;
+        let stem = stem_in(&headers);
+        let modified = text(&headers, "last-modified").to_owned();
+        app.core.clock.set(app.core.clock.now().plus_secs(3600));
+        // Beside each form, whether it is met; nothing where it demands nothing.
+        let matches: [(Option<String>, Option<bool>); 9] = [
+            (None, None),
+            (Some("*".to_owned()), Some(true)),
+            (Some(format!("\"{stem}\"")), Some(true)),
+            (Some(format!("\"{stem}-gzip\"")), Some(true)),
+            (Some(format!("\"x\" , \"{stem}-br\"")), Some(true)),
+            (Some(format!("W/\"{stem}\"")), Some(false)),
+            (Some("\"x\"".to_owned()), Some(false)),
+            (Some(format!("\"{stem}0\"")), Some(false)),
+            (Some(String::new()), Some(false)),
+        ];
+        let since = [
+            (None, None),
+            (Some(modified.as_str()), Some(true)),
+            (Some("Thu, 28 Feb 2036 02:03:03 GMT"), Some(true)),
+            (Some("Thu, 01 Jan 2026 00:00:00 GMT"), Some(false)),
+            (Some("yesterday"), None),
+        ];
+        let known = [
+            (None, false),
+            (Some("\"x\"".to_owned()), false),
+            (Some(format!("W/\"{stem}-zstd\"")), true),
+        ];
+        let codings = [(None, true), (Some("gzip"), true), (Some("*;q=0"), false)];
+        for (wanted, is_met) in &matches {
+            for (unmodified, is_old) in &since {
+                for (tag, has) in &known {
+                    for (accept, may_be_sent) in codings {
+                        for method in ["GET", "HEAD"] {
+                            let mut headers = vec![("range", "bytes=0-9")];
+                            headers.extend(wanted.as_deref().map(|tag| ("if-match", tag)));
+                            headers.extend(unmodified.map(|date| ("if-unmodified-since", date)));
+                            headers.extend(tag.as_deref().map(|tag| ("if-none-match", tag)));
+                            headers.extend(accept.map(|name| ("accept-encoding", name)));
+                            let case = format!("{method} {path} {headers:?}");
+                            let expected = if !may_be_sent {
+                                406
+                            } else if !is_met.or(*is_old).unwrap_or(true) {
+                                412
+                            } else if *has {
+                                304
+                            } else {
+                                200
+                            };
+                            let answer = house.ask(method, path, &headers, None).await;
+                            assert_eq!(answer.0.as_u16(), expected, "{case}");
+                            *seen.entry(expected).or_default() += 1;
+                            assert!(!answer.1.contains_key("content-range"), "{case}");
+                            if expected == 200 && method == "GET" {
+                                assert_eq!(plain(&answer.1, &answer.2), whole, "{case}");
+                            }
+                            if let Some(hot) = house.ask_hot(method, path, &headers).await {
+                                assert_eq!(hot, answer, "{case}");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        // A closed page is limited like its head, each for itself.
+        let other = "203.0.113.9".parse().unwrap();
+        let mut statuses = Vec::new();
+        for _ in 0..6 {
+            statuses.push(house.ask("GET", path, &[], Some(other)).await.0.as_u16());
+        }
+        assert_eq!(statuses, [200, 200, 200, 200, 200, 429], "{path}");
+    }
+    let kinds: Vec<u16> = seen.keys().copied().collect();
+    assert_eq!(kinds, [200, 304, 406, 412], "{seen:?}");
+    assert!(seen.values().sum::<u32>() > 1000, "{seen:?}");
+}
+
 /// What an answer must be like, whatever its status.
 struct Like<'a> {
     coding: &'a str,
     present: &'a str,
     former: &'a str,
     modified: &'a str,
+    known: Option<&'a Known>,
 }
 
 impl Like<'_> {
@@ -436,9 +530,7 @@ impl Like<'_> {
             "{case}"
         );
         assert_eq!(text(headers, "last-modified"), self.modified, "{case}");
-        assert_eq!(text(headers, "x-content-type-options"), "nosniff", "{case}");
         assert_eq!(text(headers, "access-control-allow-origin"), "*", "{case}");
-        assert!(text(headers, "link").contains("rel=\"self\""), "{case}");
         assert!(headers.get("set-cookie").is_none(), "{case}");
         let vary: BTreeSet<&str> = text(headers, "vary").split(", ").collect();
         assert!(
@@ -448,11 +540,10 @@ impl Like<'_> {
         let keep = "public, max-age=300, stale-while-revalidate=300, stale-if-error=86400";
         if *status == StatusCode::IM_USED {
             assert_eq!(text(headers, "im"), "feed", "{case}");
-            assert_eq!(
-                text(headers, "delta-base"),
-                format!("\"{}\"", self.former),
-                "{case}"
-            );
+            let base = text(headers, "delta-base");
+            let is_sent = |line: &String| line.contains(base);
+            assert!(base.starts_with(&format!("\"{}", self.former)), "{case}");
+            assert!(self.known.unwrap().lines.iter().any(is_sent), "{case}");
             assert_eq!(text(headers, "cache-control"), "no-store, im", "{case}");
             assert!(vary.contains("If-None-Match"), "{case}");
         } else {
@@ -460,13 +551,23 @@ impl Like<'_> {
             assert_eq!(text(headers, "cache-control"), keep, "{case}");
         }
         if *status == StatusCode::NOT_MODIFIED {
-            assert!(
-                body.is_empty() && !headers.contains_key("content-type"),
-                "{case}"
-            );
-            assert!(!headers.contains_key("content-encoding"), "{case}");
+            // What guides caches, and nothing that they have already (RFC 9110 section 15.4.5).
+            let said: BTreeSet<&str> = headers.keys().map(HeaderName::as_str).collect();
+            let may = [
+                "access-control-allow-origin",
+                "cache-control",
+                "etag",
+                "last-modified",
+                "vary",
+            ];
+            assert_eq!(said, BTreeSet::from(may), "{case}");
+            assert!(body.is_empty(), "{case}");
             return;
         }
+        assert_eq!(text(headers, "x-content-type-options"), "nosniff", "{case}");
+        assert!(text(headers, "link").contains("rel=\"self\""), "{case}");
+        let policy = text(headers, "content-security-policy");
+        assert!(policy.contains("default-src 'none'"), "{case}");
         let name = text(headers, "content-encoding");
         assert_eq!(name, mark.trim_start_matches('-'), "{case}");
         let kind = match path.rsplit_once('.').unwrap().1 {
@@ -505,6 +606,8 @@ struct Feed {
     head: String,
     items: Vec<(String, String)>,
     tail: String,
+    /// Ids that it says were withdrawn.
+    gone: BTreeSet<String>,
 }
 
 impl Feed {
@@ -524,6 +627,12 @@ impl Feed {
                     .map(|item| (item["id"].as_str().unwrap().to_owned(), item.to_string()))
                     .collect(),
                 tail: String::new(),
+                gone: feed["_deleted"]["items"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(|item| item["id"].as_str().unwrap().to_owned())
+                    .collect(),
             };
         }
         let xml = roxmltree::Document::parse(text).unwrap();
@@ -555,6 +664,12 @@ impl Feed {
                 })
                 .collect(),
             tail: text[end..].to_owned(),
+            gone: xml
+                .root_element()
+                .children()
+                .filter(|node| node.tag_name().name() == "deleted-entry")
+                .map(|node| node.attribute("ref").unwrap().to_owned())
+                .collect(),
         }
     }
 
@@ -591,7 +706,7 @@ impl Feed {
         // What is left over must be what falls off: it stood below everything that stayed where it was.
         let place = |wanted: &str| self.items.iter().position(|(id, _)| id == wanted);
         let is_new = |id: &str| delta.items.iter().any(|(new, _)| new == id);
-        for id in merged.keys() {
+        for id in merged.keys().filter(|id| !delta.gone.contains(**id)) {
             for (kept, _) in present.items.iter().filter(|(id, _)| !is_new(id)) {
                 assert!(
                     place(kept) < place(id),
@@ -613,7 +728,7 @@ impl Feed {
 const ITEMS: usize = 6;
 
 async fn a_delta_laid_over_the_old_feed_gives_the_new_one(engine: Engine) {
-    let (mut deltas, mut wholes) = (0, 0);
+    let (mut deltas, mut wholes, mut named) = (0, 0, BTreeMap::new());
     for seed in 1..=4 {
         let settings = format!("[feeds]\nitems = {ITEMS}\nunconditional_per_hour = 0\n");
         let app = TestApp::spawn_with(engine, &settings).await;
@@ -625,8 +740,10 @@ async fn a_delta_laid_over_the_old_feed_gives_the_new_one(engine: Engine) {
         let mut past: BTreeMap<&str, Vec<(String, Feed, bool)>> = BTreeMap::new();
         for step in 0..22 {
             app.core.clock.set(app.core.clock.now().plus_secs(61));
+            let mut withdrew = false;
             let may_be_whole = match chance.index(10) {
                 0 if live.len() > 2 => {
+                    withdrew = true;
                     let uid = live.swap_remove(chance.index(live.len()));
                     newsroom::withdraw(&app.core, &uid, None).await.unwrap();
                     true
@@ -665,6 +782,7 @@ async fn a_delta_laid_over_the_old_feed_gives_the_new_one(engine: Engine) {
                         *marked = true;
                     }
                 }
+                let latest = known.last().map(|(stem, ..)| stem.clone());
                 for (old_stem, old, may_be_whole) in
                     known.iter().rev().filter(|(old, ..)| *old != stem)
                 {
@@ -682,6 +800,9 @@ async fn a_delta_laid_over_the_old_feed_gives_the_new_one(engine: Engine) {
                         deltas += 1;
                         assert_eq!(stem_in(&headers), stem, "{case}");
                         old.check(&got, &present, &case);
+                        if old.items.iter().any(|(id, _)| got.gone.contains(id)) {
+                            *named.entry(format).or_insert(0) += 1;
+                        }
                         continue;
                     }
                     wholes += 1;
@@ -690,7 +811,12 @@ async fn a_delta_laid_over_the_old_feed_gives_the_new_one(engine: Engine) {
                         old.items.contains(&(id.clone(), item.clone()))
                     };
                     let saves = present.items.iter().any(is_unchanged);
-                    assert!(*may_be_whole || !saves, "{case}: a delta was due");
+                    // What was withdrawn just now is named where the format has a word for it.
+                    let is_named = withdrew
+                        && format != "rss"
+                        && latest.as_deref() == Some(old_stem);
+                    let may_be_whole = *may_be_whole && !is_named;
+                    assert!(may_be_whole || !saves, "{case}: a delta was due");
                 }
                 if known.iter().all(|(old, ..)| *old != stem) {
                     known.push((stem, present, false));
@@ -702,6 +828,9 @@ async fn a_delta_laid_over_the_old_feed_gives_the_new_one(engine: Engine) {
         deltas > 300 && wholes > 50,
         "{deltas} deltas, {wholes} wholes"
     );
+    let formats: Vec<&str> = named.keys().copied().collect();
+    assert_eq!(formats, ["atom", "json"], "{named:?}");
+    assert!(named.values().all(|count| *count > 10), "{named:?}");
 }
 
 async fn deltas_survive_a_restart_and_are_equal_on_two_instances(engine: Engine) {
@@ -798,7 +927,21 @@ async fn hammering_is_refused_and_polite_readers_are_not(engine: Engine) {
             expected
         );
     }
-    // A proxy that is not named would be taken for all its readers: this machine is not limited.
+    // A proxy that is not named would be taken for all its readers: neither this machine nor one of a private network is limited.
+    let forwarded = [("x-forwarded-for", "198.51.100.4")];
+    for (from, seen) in [
+        ("10.0.0.9", &[200][..]),
+        ("100.64.3.1", &[200]),
+        ("fd00::9", &[200]),
+        // From the internet everybody could say so.
+        ("203.0.113.50", &[200, 429]),
+        ("2001:db8:9::1", &[200, 429]),
+    ] {
+        let got = statuses(8, &forwarded, from.parse().unwrap()).await;
+        assert_eq!(got, seen.iter().copied().collect(), "{from}");
+    }
+    let neighbour = "10.0.0.10".parse().unwrap();
+    assert_eq!(statuses(8, &[], neighbour).await, BTreeSet::from([200, 429]));
     assert_eq!(
         statuses(20, &[], IpAddr::V4(Ipv4Addr::LOCALHOST)).await,
         BTreeSet::from([200])

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use moka::sync::Cache;
 
 use super::{Found, Head, Shelf, ShelfError};
+use crate::base::sendable::{Pages, Sendable};
 use crate::syndication::coding::Coding;
 use crate::syndication::store;
 
@@ -20,32 +21,43 @@ const ENTRY_BYTES: usize = 200;
 /// Names bytes by what they are: a stem stands for one body.
 type Name = (Arc<str>, Coding);
 
-/// Bytes by stem and coding.
-pub(super) struct Bodies(Cache<Name, Bytes>);
+/// Bytes by stem and coding, with pages for those that many read.
+pub(super) struct Bodies {
+    cache: Cache<Name, Sendable>,
+    pages: Pages,
+}
 
 impl Bodies {
     pub(super) fn new(most_bytes: u64) -> Self {
         let cache = Cache::builder()
-            .weigher(|_: &Name, bytes: &Bytes| {
-                u32::try_from(bytes.len() + ENTRY_BYTES).unwrap_or(u32::MAX)
+            .weigher(|_: &Name, bytes: &Sendable| {
+                u32::try_from(bytes.weight() + ENTRY_BYTES).unwrap_or(u32::MAX)
             })
             .max_capacity(most_bytes)
             .build();
-        Self(cache)
+        Self {
+            cache,
+            pages: Pages::new(),
+        }
     }
 
     pub(super) fn get(&self, stem: &Arc<str>, coding: Coding) -> Option<Bytes> {
-        self.0.get(&(stem.clone(), coding))
+        Some(self.sendable(stem, coding)?.bytes().clone())
+    }
+
+    fn sendable(&self, stem: &Arc<str>, coding: Coding) -> Option<Sendable> {
+        self.cache.get(&(stem.clone(), coding))
     }
 
     pub(super) fn insert(&self, stem: &Arc<str>, coding: Coding, bytes: Bytes) {
-        self.0.insert((stem.clone(), coding), bytes);
+        let bytes = self.pages.lay(bytes);
+        self.cache.insert((stem.clone(), coding), bytes);
     }
 
     /// Bytes that they take.
     pub(super) fn weight(&self) -> u64 {
-        self.0.run_pending_tasks();
-        self.0.weighted_size()
+        self.cache.run_pending_tasks();
+        self.cache.weighted_size()
     }
 
     /// The bytes in any coding that is there, those first that are cheapest to unpack.
@@ -80,9 +92,9 @@ impl Wanted {
 
 impl Shelf {
     /// The bytes of a feed in a coding if they are in memory.
-    pub fn kept(&self, found: &Found, coding: Coding) -> Option<Bytes> {
+    pub fn kept(&self, found: &Found, coding: Coding) -> Option<Sendable> {
         found.slot.wanted[found.format as usize].note(coding);
-        self.bodies.get(&found.head.stem, coding)
+        self.bodies.sendable(&found.head.stem, coding)
     }
 
     /// The bytes of a feed that was found, with the headers that belong to them.
@@ -92,7 +104,7 @@ impl Shelf {
         coding: Coding,
     ) -> Result<(Arc<Head>, Bytes), ShelfError> {
         if let Some(bytes) = self.kept(found, coding) {
-            return Ok((found.head.clone(), bytes));
+            return Ok((found.head.clone(), bytes.bytes().clone()));
         }
         let _flight = found.slot.flight.lock().await;
         let head = found.head.clone();

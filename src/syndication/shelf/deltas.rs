@@ -12,7 +12,7 @@ use super::bytes::work;
 use super::{Found, Head, Shelf, ShelfError};
 use crate::syndication::archive::page_size;
 use crate::syndication::coding::Coding;
-use crate::syndication::delta::{End, Former, Items, Mark, changed};
+use crate::syndication::delta::{End, Former, Items, Mark};
 use crate::syndication::store;
 
 /// What deltas may take of `feeds.memory_bytes`: an eighth for bytes, and as much for marks.
@@ -62,7 +62,7 @@ impl Deltas {
 
 impl Shelf {
     /// What a reader needs who has one of the documents `stems` names, the first that is known. `None` where the whole must be
-    /// sent: none is known, or something was taken away since.
+    /// sent: none is known, or something was taken away since that it does not name.
     pub async fn delta(
         &self,
         found: &Found,
@@ -89,7 +89,7 @@ impl Shelf {
             let (format, old) = (found.format, old.marks.clone());
             let made = work(move || {
                 let items = Items::find(format, &whole).ok()?;
-                let places = changed(&old, &items.marks(), end)?;
+                let places = items.changed_since(&old, end)?;
                 Some(coding.encode(&items.only(format, &whole, &places).into()))
             })
             .await?;

@@ -7,15 +7,14 @@ use std::sync::LazyLock;
 
 use axum::http::header::{
     ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL,
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LINK, REFERRER_POLICY, RETRY_AFTER, VARY,
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, LINK, RETRY_AFTER, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use bytes::Bytes;
 
 use super::coding;
-use super::conditional::{Conditions, is_not_modified, stems};
+use super::conditional::{Conditions, Demands, is_failed, is_not_modified, stems};
 use crate::base::time::Timestamp;
 use crate::syndication::shelf::{Delta, Head};
 use crate::syndication::{Coding, Format};
@@ -32,38 +31,33 @@ const VARY_BY: &str = "Accept-Encoding, A-IM, Sec-Fetch-Dest";
 /// A feed that a browser shows loads its style sheet and nothing else.
 const POLICY: &str = "default-src 'none'; style-src 'self'; frame-ancestors 'none'";
 
-/// What 200 and 304 say of every feed. The empty values are filled in: a map that is copied whole and changed in place costs a
-/// third of one that grows.
-static COMMON: LazyLock<HeaderMap> = LazyLock::new(|| {
-    [
+/// What 304 says: what a cache needs to go on with what it has (RFC 9110 section 15.4.5), and that scripts of other sites may read
+/// it. All else it has from the 200. Most answers are this one, so each header more costs. The empty values are filled in: a map
+/// that is copied whole and changed in place costs a third of one that grows.
+static KNOWN: LazyLock<HeaderMap> = LazyLock::new(|| {
+    map([
         (ETAG, ""),
         (LAST_MODIFIED, ""),
         (CACHE_CONTROL, ""),
-        (LINK, ""),
         (VARY, VARY_BY),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    ])
+});
+
+/// What 200 says.
+static WHOLE: LazyLock<HeaderMap> = LazyLock::new(|| {
+    let mut headers = KNOWN.clone();
+    headers.extend(map([
+        (LINK, ""),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (
             ACCESS_CONTROL_EXPOSE_HEADERS,
             "ETag, Last-Modified, IM, Delta-Base",
         ),
         (CONTENT_SECURITY_POLICY, POLICY),
-        (REFERRER_POLICY, "strict-origin-when-cross-origin"),
-        (
-            HeaderName::from_static("permissions-policy"),
-            "browsing-topics=()",
-        ),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name, HeaderValue::from_static(value)))
-    .collect()
-});
-
-/// The same with what only 200 says.
-static WHOLE: LazyLock<HeaderMap> = LazyLock::new(|| {
-    let mut headers = COMMON.clone();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(""));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from_static(""));
+        (CONTENT_TYPE, ""),
+        (CONTENT_LENGTH, ""),
+    ]));
     headers
 });
 
@@ -82,6 +76,23 @@ pub fn coding(headers: &HeaderMap) -> Option<Coding> {
 /// Whether the request carries a validator of whatever kind.
 pub fn is_conditional(headers: &HeaderMap) -> bool {
     headers.contains_key(IF_NONE_MATCH) || headers.contains_key(IF_MODIFIED_SINCE)
+}
+
+/// Whether the request makes demands of what is there (RFC 9110 section 13.1.1 and 13.1.4). Hardly any does.
+pub fn has_demands(headers: &HeaderMap) -> bool {
+    headers.contains_key(IF_MATCH) || headers.contains_key(IF_UNMODIFIED_SINCE)
+}
+
+/// Whether they are not met.
+pub fn fails(headers: &HeaderMap, head: &Head) -> bool {
+    let if_match = joined(headers, &IF_MATCH);
+    let demands = Demands {
+        if_match: if_match.as_deref(),
+        if_unmodified_since: headers
+            .get(IF_UNMODIFIED_SINCE)
+            .and_then(|value| value.to_str().ok()),
+    };
+    is_failed(demands, &head.stem, head.last_modified)
 }
 
 /// Whether the reader has the feed already.
@@ -109,7 +120,7 @@ pub fn has_stem(
 
 /// 304: it has. What it says is what 200 would have said of the same coding (RFC 9110 section 15.4.5).
 pub fn not_modified<B>(head: &Head, coding: Coding, empty: B) -> Response<B> {
-    let mut headers = COMMON.clone();
+    let mut headers = KNOWN.clone();
     describe(&mut headers, head, coding);
     response(StatusCode::NOT_MODIFIED, headers, empty)
 }
@@ -133,32 +144,33 @@ pub fn takes_delta(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The stems of the documents that the reader has, as it lists them.
-pub fn known_stems(headers: &HeaderMap) -> Vec<String> {
+/// The documents that the reader has, as it lists them: entity tags and their stems.
+pub fn known_documents(headers: &HeaderMap) -> Vec<(String, String)> {
     joined(headers, &IF_NONE_MATCH)
         .map(|list| {
             stems(&list)
                 .take(STEMS_READ)
-                .map(ToOwned::to_owned)
+                .map(|(tag, stem)| (tag.to_owned(), stem.to_owned()))
                 .collect()
         })
         .unwrap_or_default()
 }
 
-/// 226: what is new since the document with the stem `base` (RFC 3229 section 10.4.1). It must not be kept as if it were the feed:
+/// 226: what is new since the document whose entity tag is `base`, in the reader's own words (RFC 3229 section 10.4.1). It must not be kept as if it were the feed:
 /// `no-store` says so to caches that do not know `im`, which frees those that do from it.
-pub fn delta<B: From<Bytes>>(
+pub fn delta<B: From<Bytes> + Default>(
     delta: &Delta,
+    base: &str,
     format: Format,
     coding: Coding,
     asked: &HeaderMap,
 ) -> Response<B> {
-    let bytes = delta.bytes.clone();
-    let mut response = whole(&delta.head, format, coding, bytes, &Method::GET, asked);
+    let body = (delta.bytes.len(), delta.bytes.clone().into());
+    let mut response = whole(&delta.head, format, coding, body, &Method::GET, asked);
     *response.status_mut() = StatusCode::IM_USED;
     let headers = response.headers_mut();
     headers.insert(IM, HeaderValue::from_static("feed"));
-    if let Ok(base) = HeaderValue::from_str(&format!("\"{}\"", delta.base)) {
+    if let Ok(base) = HeaderValue::from_str(&format!("\"{base}\"")) {
         headers.insert(DELTA_BASE, base);
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, im"));
@@ -170,11 +182,11 @@ pub fn delta<B: From<Bytes>>(
 }
 
 /// 200 with everything, or what HEAD gets of it: all but the bytes.
-pub fn whole<B: From<Bytes>>(
+pub fn whole<B: Default>(
     head: &Head,
     format: Format,
     coding: Coding,
-    bytes: Bytes,
+    (length, body): (usize, B),
     method: &Method,
     asked: &HeaderMap,
 ) -> Response<B> {
@@ -187,15 +199,16 @@ pub fn whole<B: From<Bytes>>(
         }
     };
     describe(&mut headers, head, coding);
+    headers.insert(LINK, head.link.clone());
     let media_type = HeaderValue::from_static(content_type(format, asked));
     headers.insert(CONTENT_TYPE, media_type);
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-    let bytes = if *method == Method::HEAD {
-        Bytes::new()
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    let body = if *method == Method::HEAD {
+        B::default()
     } else {
-        bytes
+        body
     };
-    response(StatusCode::OK, headers, bytes.into())
+    response(StatusCode::OK, headers, body)
 }
 
 /// 429: it comes too often without saying what it has (RFC 6585 section 4).
@@ -223,7 +236,13 @@ fn describe(headers: &mut HeaderMap, head: &Head, coding: Coding) {
     headers.insert(ETAG, head.etag(coding).clone());
     headers.insert(LAST_MODIFIED, head.last_modified_value.clone());
     headers.insert(CACHE_CONTROL, head.cache_control.clone());
-    headers.insert(LINK, head.link.clone());
+}
+
+fn map<const COUNT: usize>(headers: [(HeaderName, &'static str); COUNT]) -> HeaderMap {
+    headers
+        .into_iter()
+        .map(|(name, value)| (name, HeaderValue::from_static(value)))
+        .collect()
 }
 
 fn response<B>(status: StatusCode, headers: HeaderMap, body: B) -> Response<B> {

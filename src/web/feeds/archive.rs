@@ -1,16 +1,16 @@
 //! Closed pages of archived feeds (RFC 5005): bytes that never change, kept by whoever has them.
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{OriginalUri, State};
 use axum::http::header::{CACHE_CONTROL, LOCATION};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 
-use super::{answer, gone, moved, not_acceptable, plain, preflight, unavailable, unknown};
+use super::{Poll, gone, moved, plain, preflight, unavailable, unknown};
 use crate::syndication::{PageLookup, ShelfError};
 use crate::web::WebState;
+use crate::web::client::ClientAddress;
 
 /// Routes of pages.
 pub(super) fn routes() -> Router<WebState> {
@@ -29,37 +29,37 @@ pub(super) fn routes() -> Router<WebState> {
 
 async fn page(
     State(state): State<WebState>,
+    ClientAddress(client): ClientAddress,
     OriginalUri(uri): OriginalUri,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    respond(&state, &uri, &method, &headers)
+    let poll = Poll {
+        client,
+        path: uri.path().into(),
+        method: &method,
+        headers: &headers,
+    };
+    respond(&state, &poll)
         .await
         .unwrap_or_else(|error| unavailable(&error))
 }
 
-async fn respond(
-    state: &WebState,
-    uri: &Uri,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<Response, ShelfError> {
-    let found = match state.shelf.page(uri.path()).await? {
+async fn respond(state: &WebState, poll: &Poll<'_>) -> Result<Response, ShelfError> {
+    let found = match state.shelf.page(&poll.path).await? {
         PageLookup::Unknown => return Ok(unknown(state)),
         PageLookup::Moved(path) => return Ok(moved(&path)),
         PageLookup::SeeOther(path) => return Ok(elsewhere(&path)),
         PageLookup::Gone => return Ok(gone(state)),
         PageLookup::Page(found) => found,
     };
-    let Some(coding) = answer::coding(headers) else {
-        return Ok(not_acceptable());
-    };
-    if answer::has(headers, &found.head, state.core.clock.now()) {
-        return Ok(answer::not_modified(&found.head, coding, Body::empty()));
-    }
-    let bytes = state.shelf.page_bytes(&found, coding).await?;
     let (head, format) = (&found.head, found.format);
-    Ok(answer::whole(head, format, coding, bytes, method, headers))
+    let coding = match poll.coding(state, head, format) {
+        Ok(coding) => coding,
+        Err(answer) => return Ok(*answer),
+    };
+    let bytes = state.shelf.page_bytes(&found, coding).await?;
+    Ok(poll.whole(state, head, format, coding, bytes))
 }
 
 /// Where the page is for now: a correction or a withdrawal may give it another version at any time.

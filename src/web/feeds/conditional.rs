@@ -11,6 +11,29 @@ pub struct Conditions<'a> {
     pub if_modified_since: Option<&'a str>,
 }
 
+/// What a request demands of what is there; a reader of feeds has no use for it, but whoever asks is answered (section 13.1.1 and
+/// 13.1.4).
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Demands<'a> {
+    /// `If-Match`, several lines joined with commas.
+    pub if_match: Option<&'a str>,
+    /// `If-Unmodified-Since`.
+    pub if_unmodified_since: Option<&'a str>,
+}
+
+/// Whether 412 is the answer. `If-Match` wins over `If-Unmodified-Since`, and both over what asks for 304 (section 13.2.2). Weak tags
+/// never match here (section 8.8.3.2); a date that cannot be read demands nothing.
+pub fn is_failed(demands: Demands<'_>, stem: &str, last_modified: Timestamp) -> bool {
+    if let Some(list) = demands.if_match {
+        let is_same = |tag: &Tag<'_>| !tag.is_weak && stem_of(tag.opaque) == stem;
+        return list.trim() != "*" && !entity_tags(list).any(|tag| is_same(&tag));
+    }
+    demands
+        .if_unmodified_since
+        .and_then(http_date)
+        .is_some_and(|since| since < last_modified)
+}
+
 /// Whether 304 is the answer. `If-None-Match` wins over `If-Modified-Since` (section 13.2.2). A date that cannot be read or
 /// lies in the future is no date, so that nobody is stuck with old bytes.
 pub fn is_not_modified(
@@ -20,7 +43,7 @@ pub fn is_not_modified(
     now: Timestamp,
 ) -> bool {
     if let Some(list) = conditions.if_none_match {
-        return list.trim() == "*" || stems(list).any(|known| known == stem);
+        return list.trim() == "*" || entity_tags(list).any(|tag| stem_of(tag.opaque) == stem);
     }
     let Some(since) = conditions.if_modified_since.and_then(http_date) else {
         return false;
@@ -29,29 +52,43 @@ pub fn is_not_modified(
     since <= now.max(last_modified) && last_modified <= since
 }
 
-/// What the tags of a list have in common with ours, whatever their codings.
-pub fn stems(list: &str) -> impl Iterator<Item = &str> {
-    entity_tags(list).map(stem_of)
+/// The tags of a list, and what they have in common with ours whatever their codings.
+pub fn stems(list: &str) -> impl Iterator<Item = (&str, &str)> {
+    entity_tags(list).map(|tag| (tag.opaque, stem_of(tag.opaque)))
 }
 
-/// The opaque parts of a list of entity tags. Weak ones count (section 13.1.2); so do those of readers that forget the quotes.
-fn entity_tags(list: &str) -> impl Iterator<Item = &str> {
+/// An entity tag (section 8.8.3).
+struct Tag<'a> {
+    is_weak: bool,
+    opaque: &'a str,
+}
+
+/// Reads a list of entity tags, also those of readers that forget the quotes.
+fn entity_tags(list: &str) -> impl Iterator<Item = Tag<'_>> {
     let mut rest = list;
     std::iter::from_fn(move || {
         rest = rest.trim_start_matches(|c: char| c == ',' || c.is_ascii_whitespace());
-        rest = rest.strip_prefix("W/").unwrap_or(rest);
+        let strong = rest.strip_prefix("W/");
+        let is_weak = strong.is_some();
+        rest = strong.unwrap_or(rest);
         if rest.is_empty() {
             return None;
         }
         if let Some(quoted) = rest.strip_prefix('"') {
             let end = quoted.find('"').unwrap_or(quoted.len());
             rest = quoted.get(end + 1..).unwrap_or("");
-            return Some(&quoted[..end]);
+            return Some(Tag {
+                is_weak,
+                opaque: &quoted[..end],
+            });
         }
         let end = rest.find(',').unwrap_or(rest.len());
         let bare = rest[..end].trim();
         rest = &rest[end..];
-        Some(bare)
+        Some(Tag {
+            is_weak,
+            opaque: bare,
+        })
     })
 }
 
