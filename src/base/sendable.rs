@@ -65,7 +65,7 @@ pub struct Pages {
 #[cfg(not(target_os = "linux"))]
 impl Pages {
     /// None: this system has no file without a name.
-    pub const fn new() -> Self {
+    pub const fn open() -> Self {
         Self {}
     }
 
@@ -122,7 +122,7 @@ mod linux {
 
     impl Pages {
         /// An empty file in memory, or none where the system refuses one.
-        pub fn new() -> Self {
+        pub fn open() -> Self {
             let file = memfd_create("jarshy-bodies", MemfdFlags::CLOEXEC)
                 .inspect_err(|error| tracing::debug!(%error, "bodies are sent by copying them"))
                 .ok()

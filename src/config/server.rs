@@ -45,6 +45,7 @@ impl Server {
                 "Write each line as a text of its own: [\"User-agent: examplebot\", \"Disallow: /\"]",
             ));
         }
+        check_networks("server.trusted_proxies", &self.trusted_proxies)?;
         check_networks("server.metrics_networks", &self.metrics_networks)?;
         let parsed = Url::parse(&self.public_url)
             .ok()

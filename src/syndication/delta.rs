@@ -58,7 +58,10 @@ impl Items {
         });
         Ok(Self {
             there: there.collect(),
-            gone: gone.into_iter().map(|id| hash(text[id].as_bytes())).collect(),
+            gone: gone
+                .into_iter()
+                .map(|id| hash(text[id].as_bytes()))
+                .collect(),
         })
     }
 
@@ -396,11 +399,7 @@ mod tests {
         let gone = HashSet::from([3, 1, 8]);
         for (new, end, expected) in [
             // With another one in their place from behind, or none there.
-            (
-                &[(4, 0), (2, 0), (0, 0)][..],
-                End::Most(4),
-                Some(vec![2]),
-            ),
+            (&[(4, 0), (2, 0), (0, 0)][..], End::Most(4), Some(vec![2])),
             (&[(4, 0), (2, 0)], End::Closed(0), Some(vec![])),
             // One more is missing, and nothing says why: none went into a page, or one did.
             (&[(5, 0), (4, 0)], End::Closed(0), None),
@@ -413,7 +412,8 @@ mod tests {
             </at:comment></at:deleted-entry><entry><id>d</id><at:deleted-entry ref=\"e\"/></entry></feed>";
         let items = Items::find(Format::Atom, atom.as_bytes()).unwrap();
         assert_eq!(items.gone, HashSet::from([hash(b"a&amp;b"), hash(b"c")]));
-        let json = r#"{"_deleted":{"about":"","items":[{"id":"a","reason":"b"}]},"items":[{"id":"d"}]}"#;
+        let json =
+            r#"{"_deleted":{"about":"","items":[{"id":"a","reason":"b"}]},"items":[{"id":"d"}]}"#;
         let items = Items::find(Format::Json, json.as_bytes()).unwrap();
         assert_eq!(items.gone, HashSet::from([hash(b"\"a\"")]));
     }

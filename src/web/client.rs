@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 
 use super::WebState;
+use crate::config::Server;
 
 /// Whom a proxy asks for.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -24,26 +25,81 @@ impl FromRequestParts<WebState> for ClientAddress {
             .extensions
             .get::<ConnectInfo<SocketAddr>>()
             .map(|ConnectInfo(peer)| peer.ip());
-        let trusted = &state.core.config.server.trusted_proxies;
-        Ok(Self(peer.map(|peer| client(peer, &parts.headers, trusted))))
+        Ok(Self(peer.map(|peer| {
+            client(peer, &parts.headers, &state.networks.trusted)
+        })))
+    }
+}
+
+/// The networks of the settings, read once: each request asks about them.
+#[derive(Debug)]
+pub struct Networks {
+    /// Whose `X-Forwarded-For` is believed.
+    pub(super) trusted: Vec<Network>,
+    /// Who may see numbers.
+    pub(super) metrics: Vec<Network>,
+}
+
+impl Networks {
+    /// As the settings say, which have been checked.
+    pub fn new(settings: &Server) -> Self {
+        let read = |networks: &[String]| networks.iter().filter_map(|n| Network::read(n)).collect();
+        Self {
+            trusted: read(&settings.trusted_proxies),
+            metrics: read(&settings.metrics_networks),
+        }
+    }
+}
+
+/// `10.1.0.0/16`, or a single address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Network {
+    base: IpAddr,
+    bits: u32,
+}
+
+impl Network {
+    fn read(text: &str) -> Option<Self> {
+        let (base, bits) = text
+            .split_once('/')
+            .map_or((text, None), |(base, bits)| (base, Some(bits)));
+        let base: IpAddr = base.trim().parse().ok()?;
+        let all = if base.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Some(all), |bits| bits.parse().ok())?;
+        (bits <= all).then_some(Self { base, bits })
+    }
+
+    /// Whether the address stands in it.
+    pub(super) fn contains(&self, address: IpAddr) -> bool {
+        match (self.base, address) {
+            (IpAddr::V4(base), IpAddr::V4(address)) => {
+                let mask = u32::MAX.checked_shl(32 - self.bits).unwrap_or(0);
+                base.to_bits() & mask == address.to_bits() & mask
+            }
+            (IpAddr::V6(base), IpAddr::V6(address)) => {
+                let mask = u128::MAX.checked_shl(128 - self.bits).unwrap_or(0);
+                base.to_bits() & mask == address.to_bits() & mask
+            }
+            _ => false,
+        }
     }
 }
 
 /// The last address of `X-Forwarded-For` that no trusted proxy put there; what stands before it anyone may have typed.
-pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[String]) -> IpAddr {
+pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
     let mut address = peer.to_canonical();
     if !headers.contains_key(FORWARDED_FOR) {
         return address;
     }
-    let forwarded: Vec<IpAddr> = headers
+    let forwarded = headers
         .get_all(FORWARDED_FOR)
         .iter()
+        .rev()
         .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|part| part.trim().parse::<IpAddr>().ok())
-        .collect();
-    for before in forwarded.into_iter().rev() {
-        if !trusted.iter().any(|network| contains(network, address)) {
+        .flat_map(|value| value.rsplit(','))
+        .filter_map(|part| part.trim().parse::<IpAddr>().ok());
+    for before in forwarded {
+        if !trusted.iter().any(|network| network.contains(address)) {
             break;
         }
         address = before.to_canonical();
@@ -61,28 +117,6 @@ pub(super) fn network(address: IpAddr) -> [u8; 8] {
     key
 }
 
-/// Whether a network (`10.1.0.0/16`, or a single address) contains the address.
-pub(super) fn contains(network: &str, address: IpAddr) -> bool {
-    let (base, bits) = network
-        .split_once('/')
-        .map_or((network, None), |(base, bits)| {
-            (base, bits.parse::<u32>().ok())
-        });
-    match (base.trim().parse::<IpAddr>(), address) {
-        (Ok(IpAddr::V4(base)), IpAddr::V4(address)) => {
-            let bits = bits.unwrap_or(32).min(32);
-            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
-            base.to_bits() & mask == address.to_bits() & mask
-        }
-        (Ok(IpAddr::V6(base)), IpAddr::V6(address)) => {
-            let bits = bits.unwrap_or(128).min(128);
-            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
-            base.to_bits() & mask == address.to_bits() & mask
-        }
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,7 +130,7 @@ mod tests {
             "x-forwarded-for",
             HeaderValue::from_static("203.0.113.9, 198.51.100.7, 10.0.0.3"),
         );
-        let trusted = ["10.0.0.0/8".to_owned(), "::1".to_owned()];
+        let trusted = ["10.0.0.0/8", "::1"].map(|text| Network::read(text).unwrap());
         assert_eq!(client(ip("192.0.2.1"), &headers, &trusted), ip("192.0.2.1"));
         assert_eq!(
             client(ip("10.0.0.2"), &headers, &trusted),
@@ -107,8 +141,19 @@ mod tests {
             client(ip("10.0.0.2"), &HeaderMap::new(), &trusted),
             ip("10.0.0.2")
         );
-        assert!(contains("0.0.0.0/0", ip("192.0.2.1")));
-        assert!(!contains("nonsense", ip("192.0.2.1")));
+        headers.append("x-forwarded-for", HeaderValue::from_static("10.9.9.9"));
+        assert_eq!(
+            client(ip("10.0.0.2"), &headers, &trusted),
+            ip("198.51.100.7")
+        );
+        assert!(
+            Network::read("0.0.0.0/0")
+                .unwrap()
+                .contains(ip("192.0.2.1"))
+        );
+        for wrong in ["nonsense", "10.0.0.0/33", "10.0.0.0/x", "::/129"] {
+            assert_eq!(Network::read(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -39,7 +39,11 @@ impl Hot {
         }
         let asked = request.headers();
         let WebState {
-            core, shelf, polls, ..
+            core,
+            shelf,
+            polls,
+            networks,
+            ..
         } = &self.state;
         let now = core.clock.now();
         // The key of a search stands behind `?`, so its path alone is no feed.
@@ -58,7 +62,7 @@ impl Hot {
             return None;
         }
         let bytes = shelf.kept(&found, coding)?;
-        let client = client(peer, asked, &core.config.server.trusted_proxies);
+        let client = client(peer, asked, &networks.trusted);
         if let Err(secs) = polls.may_have_whole(Some(client), path, method, asked, now) {
             polls.answered.count_refused(format);
             return Some(answer::refused(secs));
@@ -102,7 +106,11 @@ impl hyper::body::Body for Once {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes.bytes().clone()))))
+        Poll::Ready(
+            self.0
+                .take()
+                .map(|bytes| Ok(Frame::data(bytes.bytes().clone()))),
+        )
     }
 
     fn is_end_stream(&self) -> bool {

@@ -16,7 +16,7 @@ use metrics::{Counter, counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::WebState;
-use super::client::{client, contains};
+use super::client::{Network, client};
 use super::error::WebError;
 use crate::syndication::{Coding, Format};
 
@@ -151,17 +151,17 @@ async fn show(State(state): State<WebState>, request: Request) -> Response {
 /// Whoever asks from one of the networks. What came through a proxy that is not trusted may have come from anywhere, although
 /// the proxy itself stands on this very machine.
 fn may_see(state: &WebState, peer: Option<SocketAddr>, headers: &HeaderMap) -> bool {
-    let server = &state.core.config.server;
+    let networks = &state.networks;
     let Some(peer) = peer.map(|peer| peer.ip().to_canonical()) else {
         return false;
     };
-    let is_in = |networks: &[String], address| networks.iter().any(|n| contains(n, address));
+    let is_in = |networks: &[Network], address| networks.iter().any(|n| n.contains(address));
     let was_forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
-    if was_forwarded && !is_in(&server.trusted_proxies, peer) {
+    if was_forwarded && !is_in(&networks.trusted, peer) {
         return false;
     }
-    let address = client(peer, headers, &server.trusted_proxies);
-    is_in(&server.metrics_networks, address)
+    let address = client(peer, headers, &networks.trusted);
+    is_in(&networks.metrics, address)
         // A trusted proxy that does not say for whom it asks.
         && (!was_forwarded || headers.contains_key("x-forwarded-for"))
 }

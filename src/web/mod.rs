@@ -15,6 +15,7 @@ pub mod inbox;
 mod limit;
 pub mod media;
 pub mod metrics;
+mod patience;
 pub mod polls;
 mod protect;
 mod sending;
@@ -44,6 +45,7 @@ use tracing::Level;
 use crate::syndication::shelf::Shelf;
 use crate::theme::Theme;
 use crate::work::Core;
+use client::Networks;
 use polls::Polls;
 
 pub use views::ViewCounter;
@@ -61,6 +63,8 @@ pub struct WebState {
     pub views: Arc<ViewCounter>,
     /// Limits and counts of polls.
     pub polls: Arc<Polls>,
+    /// Whom to believe, and who may see numbers.
+    pub networks: Arc<Networks>,
     /// The inbox of `jarshy demo`; `None` everywhere else, and then it has no routes.
     pub inbox: Option<Arc<inbox::Inbox>>,
 }
@@ -75,12 +79,14 @@ impl WebState {
         inbox: Option<Arc<inbox::Inbox>>,
     ) -> Self {
         let polls = Arc::new(Polls::new(&core.config.feeds));
+        let networks = Arc::new(Networks::new(&core.config.server));
         Self {
             core,
             theme,
             shelf,
             views,
             polls,
+            networks,
             inbox,
         }
     }

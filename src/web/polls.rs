@@ -64,9 +64,7 @@ impl Polls {
         now: Timestamp,
     ) -> Result<(), u64> {
         match client {
-            Some(client) if !self.is_proxy(client, headers) => {
-                self.made.take(network(client), now)
-            }
+            Some(client) if !self.is_proxy(client, headers) => self.made.take(network(client), now),
             _ => Ok(()),
         }
     }

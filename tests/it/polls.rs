@@ -812,9 +812,8 @@ async fn a_delta_laid_over_the_old_feed_gives_the_new_one(engine: Engine) {
                     };
                     let saves = present.items.iter().any(is_unchanged);
                     // What was withdrawn just now is named where the format has a word for it.
-                    let is_named = withdrew
-                        && format != "rss"
-                        && latest.as_deref() == Some(old_stem);
+                    let is_named =
+                        withdrew && format != "rss" && latest.as_deref() == Some(old_stem);
                     let may_be_whole = *may_be_whole && !is_named;
                     assert!(may_be_whole || !saves, "{case}: a delta was due");
                 }
@@ -941,7 +940,10 @@ async fn hammering_is_refused_and_polite_readers_are_not(engine: Engine) {
         assert_eq!(got, seen.iter().copied().collect(), "{from}");
     }
     let neighbour = "10.0.0.10".parse().unwrap();
-    assert_eq!(statuses(8, &[], neighbour).await, BTreeSet::from([200, 429]));
+    assert_eq!(
+        statuses(8, &[], neighbour).await,
+        BTreeSet::from([200, 429])
+    );
     assert_eq!(
         statuses(20, &[], IpAddr::V4(Ipv4Addr::LOCALHOST)).await,
         BTreeSet::from([200])

@@ -37,7 +37,7 @@ impl Bodies {
             .build();
         Self {
             cache,
-            pages: Pages::new(),
+            pages: Pages::open(),
         }
     }
 

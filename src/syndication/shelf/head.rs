@@ -1,9 +1,9 @@
 //! What a row says of itself in headers: its validators, its links, how long it may be kept.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 
 use crate::base::time::Timestamp;
 use crate::config::Config;
@@ -12,7 +12,7 @@ use crate::syndication::store::Row;
 use crate::syndication::websub::links;
 
 /// The headers of one feed, ready to be sent: a poll clones them and makes nothing.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Head {
     /// What the entity tags of all codings begin with.
     pub stem: Arc<str>,
@@ -25,6 +25,8 @@ pub struct Head {
     /// `Cache-Control`: for how long the feed may be kept.
     pub cache_control: HeaderValue,
     etags: [HeaderValue; 4],
+    /// By coding; see [`Head::whole`].
+    whole: [OnceLock<Box<HeaderMap>>; 4],
     pub(super) log_no: i64,
     pub(super) build: i64,
     pub(super) until: Option<Timestamp>,
@@ -39,6 +41,7 @@ impl Head {
             link: value(links(config, &format!("/{}", row.feed_key))),
             cache_control: cache_control(config),
             etags: Coding::ALL.map(|coding| value(format!("\"{}{}\"", row.etag, coding.mark()))),
+            whole: Default::default(),
             log_no: row.log_no,
             build: row.build,
             until: row.until,
@@ -53,6 +56,11 @@ impl Head {
             cache_control: HeaderValue::from_static("public, max-age=31536000, immutable"),
             ..Self::new(row, config)
         }
+    }
+
+    /// All that is said with the whole of a feed in a coding, made once by whoever says it.
+    pub fn whole(&self, coding: Coding, make: impl FnOnce() -> HeaderMap) -> &HeaderMap {
+        self.whole[coding as usize].get_or_init(|| Box::new(make()))
     }
 
     /// `ETag` of a coding, quoted.

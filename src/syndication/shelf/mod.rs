@@ -17,7 +17,7 @@ mod pages;
 mod state;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -77,11 +77,13 @@ struct Shelved {
 impl Shelved {
     /// Whether it says everything up to that number of the log, and nothing that has ended.
     fn is_right(&self, needed: i64, now: Timestamp) -> bool {
-        self.checked_no >= needed
-            && self
-                .heads
-                .iter()
-                .all(|head| head.until.is_none_or(|until| now < until))
+        self.checked_no >= needed && !self.has_ended(now)
+    }
+
+    /// Whether something that it says has ended.
+    fn has_ended(&self, now: Timestamp) -> bool {
+        let ends = self.heads.iter().filter_map(|head| head.until);
+        ends.into_iter().any(|until| until <= now)
     }
 }
 
@@ -91,6 +93,9 @@ struct Slot {
     shelved: ArcSwapOption<Shelved>,
     /// Whoever holds it builds; the others wait and find the work done.
     flight: Mutex<()>,
+    /// The state by which what is shelved was last found right, by [`State::serial`]. Reading the state's maps takes as long as all
+    /// else that a poll needs.
+    right_in: AtomicU64,
     asked_at: AtomicI64,
     failed_at: AtomicI64,
     /// By format.
@@ -103,6 +108,7 @@ impl Slot {
             scope,
             shelved: ArcSwapOption::empty(),
             flight: Mutex::new(()),
+            right_in: AtomicU64::new(0),
             asked_at: AtomicI64::new(i64::MIN),
             failed_at: AtomicI64::new(i64::MIN),
             wanted: Default::default(),
@@ -269,10 +275,26 @@ impl Shelf {
         let state = self.state.load();
         let state = state.as_ref()?;
         let (slot, format) = read(&self.paths).get(path).cloned()?;
-        if self.is_gone(state, &slot, now) {
-            return None;
+        let shelved = slot.shelved.load();
+        let shelved = shelved.as_ref()?;
+        if slot.right_in.load(Ordering::Acquire) == state.serial {
+            if shelved.has_ended(now) {
+                return None;
+            }
+        } else {
+            if !shelved.is_right(state.needed(&slot.scope), now) {
+                return None;
+            }
+            if state.catalogue.closed_at(&slot.scope).is_some() {
+                // Its end is a matter of the clock.
+                if self.is_gone(state, &slot, now) {
+                    return None;
+                }
+            } else {
+                slot.right_in.store(state.serial, Ordering::Release);
+            }
         }
-        let head = slot.fresh(state.needed(&slot.scope), now)?.heads[format as usize].clone();
+        let head = shelved.heads[format as usize].clone();
         slot.asked_at.store(now.as_millis(), Ordering::Relaxed);
         Some(Found { format, head, slot })
     }

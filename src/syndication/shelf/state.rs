@@ -29,6 +29,8 @@ const PRECISE_ENTRIES: usize = 200;
 
 /// What is known of the newsroom at one head of the log.
 pub(super) struct State {
+    /// A number that no other state of this process has; never 0.
+    pub(super) serial: u64,
     pub(super) head: i64,
     pub(super) build: i64,
     pub(super) birth: Birth,
@@ -85,6 +87,7 @@ impl Shelf {
             Some(known) if known.head < head => {
                 let entries = newsroom::list_log(db, known.head, head).await?;
                 let mut next = State {
+                    serial: known.serial + 1,
                     head,
                     build: known.build,
                     birth: known.birth.clone(),
@@ -137,6 +140,7 @@ impl Shelf {
         }
         *write(&self.slots) = slots;
         Ok(State {
+            serial: self.state.load().as_ref().map_or(0, |known| known.serial) + 1,
             head,
             build,
             birth,

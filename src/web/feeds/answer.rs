@@ -7,8 +7,9 @@ use std::sync::LazyLock;
 
 use axum::http::header::{
     ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL,
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, LINK, RETRY_AFTER, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName,
+    IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, LINK,
+    RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use bytes::Bytes;
@@ -58,13 +59,6 @@ static WHOLE: LazyLock<HeaderMap> = LazyLock::new(|| {
         (CONTENT_TYPE, ""),
         (CONTENT_LENGTH, ""),
     ]));
-    headers
-});
-
-/// And with a coding.
-static CODED: LazyLock<HeaderMap> = LazyLock::new(|| {
-    let mut headers = WHOLE.clone();
-    headers.insert(CONTENT_ENCODING, HeaderValue::from_static(""));
     headers
 });
 
@@ -190,16 +184,16 @@ pub fn whole<B: Default>(
     method: &Method,
     asked: &HeaderMap,
 ) -> Response<B> {
-    let mut headers = match coding.name() {
-        None => WHOLE.clone(),
-        Some(name) => {
-            let mut headers = CODED.clone();
+    let ready = head.whole(coding, || {
+        let mut headers = WHOLE.clone();
+        describe(&mut headers, head, coding);
+        headers.insert(LINK, head.link.clone());
+        if let Some(name) = coding.name() {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
-            headers
         }
-    };
-    describe(&mut headers, head, coding);
-    headers.insert(LINK, head.link.clone());
+        headers
+    });
+    let mut headers = ready.clone();
     let media_type = HeaderValue::from_static(content_type(format, asked));
     headers.insert(CONTENT_TYPE, media_type);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
