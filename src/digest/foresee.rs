@@ -90,7 +90,7 @@ async fn plan_one_dry(
     let (mut mailed_count, mut empty_count) = (0, 0);
     let mut subjects: BTreeMap<Content, String> = BTreeMap::new();
     loop {
-        let members = lock_chunk(tx, slot.id, run.to_no, &date, 5_000).await?;
+        let members = lock_chunk(tx, slot.id, 0, run.to_no, &date, 5_000).await?;
         if members.is_empty() {
             break;
         }
@@ -116,7 +116,7 @@ async fn plan_one_dry(
                 let languages = gathered
                     .selection(member.selection_id)
                     .map_or(&[][..], |selection| &selection.languages);
-                tally.add(languages, &subjects[&content], &content);
+                tally.add(languages, &subjects[&content], &content, 1);
             }
         }
         advance(tx, &ids, run.to_no, None).await?;

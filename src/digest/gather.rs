@@ -48,7 +48,7 @@ pub struct Divided {
 }
 
 /// The frozen end of a window, and what is too old for it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Frame {
     /// The last number of the window.
     pub to_no: i64,
@@ -306,11 +306,6 @@ impl Gathered {
         })
     }
 
-    /// What a gathered group gets if nobody of it was sent a doubtful story; none if there is nothing.
-    pub fn content_of(&self, group: &Group) -> Option<Content> {
-        self.content(group, &BTreeSet::new(), &[])
-    }
-
     /// Whether what a gathered group gets hangs on what its people were sent.
     pub fn is_doubtful(&self, group: &Group) -> bool {
         self.picks
@@ -419,20 +414,27 @@ impl Gathered {
                     sent.entry(uid).or_default().insert(story);
                 }
             }
-            let nothing = BTreeSet::new();
+            // Once for all who had the same and are told the same; nearly always nobody had anything of it.
+            let mut alike: BTreeMap<(Option<&BTreeSet<i64>>, &[Notice]), Vec<Member>> =
+                BTreeMap::new();
             for member in people {
                 let told = told.get(&member.id).map_or(&[][..], Vec::as_slice);
-                let had = sent.get(&member.uid).unwrap_or(&nothing);
-                if let Some(content) = self.content(group, had, told) {
-                    if waited.contains(&member.id) {
-                        divided.told.push(member.id);
-                    }
-                    divided.mailed.entry(content).or_default().push(member);
+                alike
+                    .entry((sent.get(&member.uid), told))
+                    .or_default()
+                    .push(member);
+            }
+            let nothing = BTreeSet::new();
+            for ((had, told), people) in alike {
+                let rows = people.iter().map(|member| member.id);
+                if let Some(content) = self.content(group, had.unwrap_or(&nothing), told) {
+                    divided.told.extend(rows.filter(|row| waited.contains(row)));
+                    divided.mailed.entry(content).or_default().extend(people);
                 } else {
                     if !told.is_empty() {
-                        divided.untold.push(member.id);
+                        divided.untold.extend(rows.clone());
                     }
-                    divided.empty.push(member.id);
+                    divided.empty.extend(rows);
                 }
             }
         }

@@ -19,6 +19,7 @@ mod gather;
 mod headers;
 mod hold;
 mod issue;
+mod morning;
 mod note;
 mod notice;
 mod open;

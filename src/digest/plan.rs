@@ -1,24 +1,25 @@
 //! Working on runs: one delivery for each person who has something to come.
 //!
 //! People are taken in chunks, each in one transaction: locked, given their stories, moved on. A killed planner loses nothing,
-//! and any planner may take any chunk. Issues are compiled before the chunk is locked, so a lock never waits for a template: a
-//! chunk that meets a content without a letter is let go, the letter is made, and the chunk is taken again.
+//! and any planner may take any chunk. No lock waits for a template: a chunk that meets a content without a letter is let go, the
+//! letter is made, and the chunk is taken again. The last chunk closes its run in the same transaction, so that a small run is one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::gather::{Content, Divided, Gathered};
+use super::gather::{Content, Divided};
+use super::morning::{Morning, Share};
 use super::open::TRIES;
 use super::prepare::{Outcome, Prepared, prepare};
-use super::store::{self, OpenRun};
+use super::store::{self, FanOut, OpenRun};
 use super::{DigestError, RunIssue, RunReport};
 use crate::audience::cadence::Cadence;
 use crate::audience::store::{
-    Slot, advance, is_anyone_due, list_groups, lock_chunk, mark_told, mark_untold,
+    Member, Slot, advance, is_anyone_due, lock_chunk, mark_told, mark_untold,
 };
 use crate::base::language::Language;
-use crate::db::is_retryable;
-use crate::delivery::store::{ensure_lane, insert_deliveries};
-use crate::delivery::{LetterKind, NewDelivery};
+use crate::db::{Tx, is_retryable};
+use crate::delivery::LetterKind;
+use crate::delivery::store::{Entry, ensure_lane, lock_letters};
 use crate::theme::Theme;
 use crate::work::Core;
 
@@ -33,8 +34,9 @@ const ANY_DATE: &str = "9999-12-31";
 /// A run that fails does not hold up the others; it stays open and is tried again by the next call.
 pub async fn work_runs(core: &Core, theme: &Theme) -> Result<Vec<RunReport>, DigestError> {
     let mut closed = Vec::new();
+    let mut morning = Morning::default();
     for run in store::list_open_runs(&core.db, core.clock.now(), false).await? {
-        match work_run(core, theme, &run).await {
+        match work_run(core, theme, &mut morning, &run).await {
             Ok(report) => closed.extend(report),
             Err(error) => {
                 tracing::error!(run_id = run.id, %error, "a run could not be worked on and stays open");
@@ -60,7 +62,14 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, languages: &[Language], subject: &str, content: &Content) {
+    /// So many people more who asked for these languages and get that content.
+    pub(super) fn add(
+        &mut self,
+        languages: &[Language],
+        subject: &str,
+        content: &Content,
+        people: i64,
+    ) {
         *self
             .issues
             .entry((
@@ -68,7 +77,7 @@ impl Tally {
                 subject.to_owned(),
                 content.items.len() as i64,
             ))
-            .or_default() += 1;
+            .or_default() += people;
         if !self.contents.contains(content) {
             self.contents.insert(content.clone());
             self.stories
@@ -125,84 +134,71 @@ struct Planner<'a> {
     run: &'a OpenRun,
     slot: Slot,
     date: String,
-    gathered: Gathered,
-    prepared: BTreeMap<Content, Prepared>,
-    lanes: HashMap<String, i64>,
-    /// People whose issue does not compile; they are met again in each chunk.
-    set_aside: BTreeSet<i64>,
+    share: Share,
+    /// The last row that was served or set aside; the chunks go on behind it.
+    after: i64,
     tally: Tally,
 }
 
+/// The sums of a run that was closed, and how: `done` or `cut`.
+type Closed = (&'static str, (i64, i64));
+
 /// What one try at a chunk gave.
 enum Step {
-    /// People were planned.
+    /// People were planned, and there may be more.
     Planned,
-    /// Nobody is left that this planner could take.
+    /// This was the last chunk, and it closed the run.
+    Closed(Closed),
+    /// Nobody is left that this planner could take; or somebody else closed the run, or holds it.
     Nobody,
     /// Contents without a letter, providers without a lane.
     Missing(Vec<Content>, Vec<String>),
     /// Something was withdrawn meanwhile.
     Stale,
-    /// Somebody closed the run, or holds it.
-    Closed,
 }
 
 async fn work_run(
     core: &Core,
     theme: &Theme,
+    morning: &mut Morning,
     run: &OpenRun,
 ) -> Result<Option<RunReport>, DigestError> {
-    let (slot, gathered) = Gathered::of_run(core, run).await?;
+    let (slot, share) = morning.take(core, run).await?;
     let mut planner = Planner {
         core,
         theme,
         run,
         date: rule_date(run, &slot),
         slot,
-        gathered,
-        prepared: BTreeMap::new(),
-        lanes: HashMap::new(),
-        set_aside: BTreeSet::new(),
+        share,
+        after: 0,
         tally: Tally::default(),
     };
+    let mut closed = None;
     if core.clock.now() < run.expires_at {
-        planner.prepare_ahead().await?;
-        planner.plan_all().await?;
+        closed = planner.plan_all().await?;
     }
-    planner.close().await
+    if closed.is_none() {
+        closed = planner.close().await?;
+    }
+    let Planner {
+        slot, share, tally, ..
+    } = planner;
+    morning.put(share);
+    Ok(closed.map(|(state, sums)| tally.report(run, &slot, state, sums)))
 }
 
 impl Planner<'_> {
-    /// Compiles what the run's groups will ask for, before anybody is locked.
-    async fn prepare_ahead(&mut self) -> Result<(), DigestError> {
-        let groups = list_groups(&self.core.db, self.slot.id, self.run.to_no, &self.date).await?;
-        let mut tx = self.core.db.begin().await?;
-        self.gathered.gather(self.core, &mut tx, &groups).await?;
-        tx.rollback().await?;
-        let contents: BTreeSet<Content> = groups
-            .iter()
-            .filter(|group| !self.gathered.is_doubtful(group))
-            .filter_map(|group| self.gathered.content_of(group))
-            .collect();
-        for content in contents {
-            if !self.prepare_one(&content).await? {
-                self.forget();
-                break;
-            }
-        }
-        Ok(())
-    }
-
     /// False if something of the content is not live any more, or no mail can be made of it: then the chunks pick again.
     async fn prepare_one(&mut self, content: &Content) -> Result<bool, DigestError> {
-        if self.prepared.contains_key(content) {
+        if self.share.issues.contains_key(content) {
             return Ok(true);
         }
         let outcome = prepare(
             self.core,
             self.theme,
-            self.gathered.newsletter(),
-            &self.gathered.sections,
+            self.share.gathered.newsletter(),
+            &self.share.gathered.sections,
             content,
             self.run.local_date,
             self.run.due_at,
@@ -210,24 +206,25 @@ impl Planner<'_> {
         .await?;
         match outcome {
             Outcome::Settled(prepared) => {
-                self.prepared.insert(content.clone(), prepared);
+                self.share.issues.insert(content.clone(), prepared);
                 Ok(true)
             }
             Outcome::Stale => Ok(false),
             Outcome::Faulty(articles) => {
-                self.gathered.leave_out(&articles);
+                self.share.gathered.leave_out(&articles);
                 Ok(false)
             }
         }
     }
 
     fn forget(&mut self) {
-        self.gathered.forget_stories();
-        self.prepared
+        self.share.gathered.forget_stories();
+        self.share
+            .issues
             .retain(|_, prepared| matches!(prepared, Prepared::Failed));
     }
 
-    async fn plan_all(&mut self) -> Result<(), DigestError> {
+    async fn plan_all(&mut self) -> Result<Option<Closed>, DigestError> {
         // Tries in a row that planned nobody: each one must have found something new, or the run is let go until later.
         let mut idle = 0;
         loop {
@@ -239,7 +236,11 @@ impl Planner<'_> {
                 other => other?,
             };
             match step {
-                Step::Nobody | Step::Closed => return Ok(()),
+                Step::Nobody => return Ok(None),
+                Step::Closed(closed) => {
+                    self.core.bells.queued.notify_waiters();
+                    return Ok(Some(closed));
+                }
                 Step::Planned => {
                     idle = 0;
                     self.core.bells.queued.notify_waiters();
@@ -270,7 +271,7 @@ impl Planner<'_> {
         if providers.is_empty() {
             return Ok(());
         }
-        let relay = self.gathered.newsletter().relay.clone();
+        let relay = self.share.gathered.newsletter().relay.clone();
         let mut tx = self.core.db.begin().await?;
         let mut made = Vec::new();
         for provider in providers {
@@ -280,7 +281,7 @@ impl Planner<'_> {
             ));
         }
         tx.commit().await?;
-        self.lanes.extend(made);
+        self.share.lanes.extend(made);
         Ok(())
     }
 
@@ -288,68 +289,65 @@ impl Planner<'_> {
     async fn try_chunk(&mut self) -> Result<Step, DigestError> {
         let run = self.run;
         let mut tx = self.core.db.begin().await?;
-        let limit = CHUNK + self.set_aside.len() as i64;
-        let mut members = lock_chunk(&mut tx, self.slot.id, run.to_no, &self.date, limit).await?;
-        members.retain(|member| !self.set_aside.contains(&member.id));
-        if members.is_empty() {
+        let members = lock_chunk(
+            &mut tx,
+            self.slot.id,
+            self.after,
+            run.to_no,
+            &self.date,
+            CHUNK,
+        )
+        .await?;
+        let Some(last) = members.last().map(|member| member.id) else {
             return Ok(Step::Nobody);
-        }
+        };
+        let is_last = (members.len() as i64) < CHUNK;
         let Divided {
             mailed,
             empty,
             untold,
             told,
-        } = self.gathered.divide(self.core, &mut tx, members).await?;
+        } = self
+            .share
+            .gathered
+            .divide(self.core, &mut tx, members)
+            .await?;
         let missing: Vec<Content> = mailed
             .keys()
-            .filter(|content| !self.prepared.contains_key(content))
+            .filter(|content| !self.share.issues.contains_key(content))
             .cloned()
             .collect();
         let providers: BTreeSet<&String> = mailed
             .values()
             .flatten()
             .map(|member| &member.provider)
-            .filter(|provider| !self.lanes.contains_key(*provider))
+            .filter(|provider| !self.share.lanes.contains_key(*provider))
             .collect();
         if !missing.is_empty() || !providers.is_empty() {
             let providers = providers.into_iter().cloned().collect();
             tx.rollback().await?;
             return Ok(Step::Missing(missing, providers));
         }
-        let mut deliveries = Vec::new();
-        let mut served = Vec::new();
-        let mut aside = Vec::new();
+        // Those whose issue does not compile are in neither list: they keep their place.
+        let mut of_letter: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
         for (content, people) in &mailed {
-            let Prepared::Ready { letter_id, .. } = &self.prepared[content] else {
-                aside.extend(people.iter().map(|member| member.id));
-                continue;
-            };
-            for member in people {
-                served.push(member.id);
-                deliveries.push(NewDelivery {
-                    letter_id: *letter_id,
-                    batch: Some(run.id),
-                    recipient_id: member.subscriber_id,
-                    recipient_uid: member.uid.clone(),
-                    recipient_epoch: member.link_epoch,
-                    address: member.address.clone(),
-                    address_hash: member.address_hash.clone(),
-                    lane_id: self.lanes[&member.provider],
-                    priority: LetterKind::Issue.priority(),
-                    text_only: member.text_only,
-                    due_at: run.due_at,
-                    expires_at: Some(run.expires_at),
-                });
+            if let Prepared::Ready { letter_id, .. } = &self.share.issues[content] {
+                of_letter
+                    .entry(*letter_id)
+                    .or_default()
+                    .extend(people.iter().map(|member| member.id));
             }
         }
-        if insert_deliveries(&mut tx, self.core.clock.now(), &deliveries).await? {
+        if !self.fan_out(&mut tx, &of_letter).await? {
             return Ok(Step::Stale);
         }
         if !untold.is_empty() {
             mark_untold(&mut tx, &untold).await?;
         }
-        let told: Vec<i64> = told.into_iter().filter(|id| !aside.contains(id)).collect();
+        let served: Vec<i64> = of_letter.into_values().flatten().collect();
         if !told.is_empty() {
+            let mailed: BTreeSet<i64> = served.iter().copied().collect();
+            let told: Vec<i64> = told.into_iter().filter(|id| mailed.contains(id)).collect();
             mark_told(&mut tx, &told).await?;
         }
         let last_date =
@@ -366,31 +364,92 @@ impl Planner<'_> {
         let is_open =
             store::add_to_run(&mut tx, run.id, served.len() as i64, empty.len() as i64).await?;
         if !is_open {
-            return Ok(Step::Closed);
+            return Ok(Step::Nobody);
         }
+        let closed = if is_last {
+            self.close_in(&mut tx).await?
+        } else {
+            None
+        };
         tx.commit().await?;
-        self.set_aside.extend(aside);
-        for (content, people) in &mailed {
-            let Prepared::Ready { subject, .. } = &self.prepared[content] else {
-                continue;
-            };
-            for member in people {
-                let languages = self
-                    .gathered
-                    .selection(member.selection_id)
-                    .map_or(&[][..], |selection| &selection.languages);
-                self.tally.add(languages, subject, content);
+        self.after = last;
+        self.count(&mailed);
+        Ok(match closed {
+            Some(closed) => Step::Closed(closed),
+            None if is_last => Step::Nobody,
+            None => Step::Planned,
+        })
+    }
+
+    /// Stores the deliveries of a chunk; false if a letter was replaced meanwhile.
+    async fn fan_out(
+        &self,
+        tx: &mut Tx,
+        of_letter: &BTreeMap<i64, Vec<i64>>,
+    ) -> Result<bool, DigestError> {
+        let ids: BTreeSet<i64> = of_letter.keys().copied().collect();
+        let Some(entries) = lock_letters(tx, &ids).await? else {
+            return Ok(false);
+        };
+        let fan = FanOut {
+            run: self.run,
+            relay: &self.share.gathered.newsletter().relay,
+            priority: LetterKind::Issue.priority(),
+            now: self.core.clock.now(),
+        };
+        // Nearly always one: all letters are open.
+        let kinds: BTreeSet<Entry> = entries.values().copied().collect();
+        for kind in kinds {
+            let people: Vec<(i64, i64)> = of_letter
+                .iter()
+                .filter(|(letter, _)| entries[letter] == kind)
+                .flat_map(|(letter, people)| people.iter().map(|row| (*row, *letter)))
+                .collect();
+            let stored = store::insert_fan_out(tx, &fan, kind, &people).await?;
+            if stored as usize != people.len() {
+                return Err(DigestError::Invalid(format!(
+                    "run {}: {stored} deliveries were stored for {} people; nothing of it is kept",
+                    self.run.id,
+                    people.len()
+                )));
             }
         }
-        Ok(Step::Planned)
+        Ok(true)
+    }
+
+    /// Counts a chunk that was planned.
+    fn count(&mut self, mailed: &BTreeMap<Content, Vec<Member>>) {
+        for (content, people) in mailed {
+            let Prepared::Ready { subject, .. } = &self.share.issues[content] else {
+                continue;
+            };
+            let mut wishes: BTreeMap<i64, i64> = BTreeMap::new();
+            for member in people {
+                *wishes.entry(member.selection_id).or_default() += 1;
+            }
+            for (selection, people) in wishes {
+                let languages = self
+                    .share
+                    .gathered
+                    .selection(selection)
+                    .map_or(&[][..], |selection| &selection.languages);
+                self.tally.add(languages, subject, content, people);
+            }
+        }
     }
 
     /// Closes the run if nobody is left (`done`) or its time is over (`cut`); else it stays open for whoever holds the rest.
-    async fn close(self) -> Result<Option<RunReport>, DigestError> {
+    async fn close(&self) -> Result<Option<Closed>, DigestError> {
+        let mut tx = self.core.db.begin().await?;
+        let closed = self.close_in(&mut tx).await?;
+        tx.commit().await?;
+        Ok(closed)
+    }
+
+    async fn close_in(&self, tx: &mut Tx) -> Result<Option<Closed>, DigestError> {
         let run = self.run;
         let now = self.core.clock.now();
-        let mut tx = self.core.db.begin().await?;
-        let state = if !is_anyone_due(&mut tx, self.slot.id, run.to_no, &self.date).await? {
+        let state = if !is_anyone_due(tx, self.slot.id, run.to_no, &self.date).await? {
             "done"
         } else if now >= run.expires_at {
             tracing::warn!(
@@ -401,8 +460,7 @@ impl Planner<'_> {
         } else {
             return Ok(None);
         };
-        let sums = store::close_run(&mut tx, run.id, state, now).await?;
-        tx.commit().await?;
-        Ok(sums.map(|sums| self.tally.report(run, &self.slot, state, sums)))
+        let sums = store::close_run(tx, run.id, state, now).await?;
+        Ok(sums.map(|sums| (state, sums)))
     }
 }

@@ -125,11 +125,7 @@ pub async fn preview(
         subscriber_id: 0,
         selection_id: selection.id,
         read_to,
-        address: String::new(),
-        address_hash: String::new(),
         provider: String::new(),
-        link_epoch: 0,
-        text_only: false,
     };
     gathered.put_selection(selection);
     let mut tx = core.db.begin().await?;

@@ -1,6 +1,7 @@
-//! The digest's only SQL: runs, issues and their items. What a person was sent is delivery × issue × issue_item, so one
-//! statement here reads down into the journal.
+//! The digest's only SQL: runs, issues and their items. What a person was sent is delivery × issue × issue_item, so
+//! statements here reach down into the journal.
 
+mod fan_out;
 mod history;
 mod hold;
 mod notice;
@@ -12,6 +13,7 @@ use crate::base::time::Timestamp;
 use crate::db::{Db, Result, Tx};
 use crate::{on_db, on_tx};
 
+pub use fan_out::*;
 pub use history::*;
 pub use hold::*;
 pub use notice::*;

@@ -28,9 +28,7 @@ pub(super) use subscription::*;
 
 pub use newsletter::{get_newsletter, list_newsletters};
 pub use profile::{Profile, Subscribed, find_profile, list_consents, list_subscribed};
-pub use run::{
-    Group, Member, advance, is_anyone_due, list_groups, list_lagging, list_selections, lock_chunk,
-};
+pub use run::{Group, Member, advance, is_anyone_due, list_lagging, list_selections, lock_chunk};
 pub use slot::{Slot, get_slot, list_due_slots, list_slots, lock_slot, update_slot_next};
 pub use untold::{list_untold, mark_told, mark_untold};
 

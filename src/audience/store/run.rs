@@ -2,7 +2,6 @@
 
 use super::{id_list, join_languages, unreadable};
 use crate::audience::selection::{Choice, Selection};
-use crate::base::address::EmailAddress;
 use crate::base::time::Timestamp;
 use crate::db::{Db, Result, Tx};
 use crate::{on_db, on_tx};
@@ -16,7 +15,7 @@ pub struct Group {
     pub read_to: i64,
 }
 
-/// A subscription of a chunk, with what its delivery needs.
+/// A subscription of a chunk, as far as picking asks for it; its address goes from row to row.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Member {
     /// Row of the subscription.
@@ -29,40 +28,8 @@ pub struct Member {
     pub selection_id: i64,
     /// The last release the person has been served.
     pub read_to: i64,
-    /// Address for the envelope.
-    pub address: String,
-    /// Keyed hash of the address.
-    pub address_hash: String,
     /// Provider, which decides the lane.
     pub provider: String,
-    /// The subscriber's `link_epoch`.
-    pub link_epoch: i64,
-    /// Text part only.
-    pub text_only: bool,
-}
-
-const LIST_GROUPS: &str = "SELECT DISTINCT selection_id, read_to FROM subscription \
-     WHERE slot_id = $1 AND state = 'active' AND read_to < $2 AND last_date < $3 ORDER BY selection_id, read_to";
-
-fn read_groups(rows: Vec<(i64, i64)>) -> Vec<Group> {
-    rows.into_iter()
-        .map(|(selection_id, read_to)| Group {
-            selection_id,
-            read_to,
-        })
-        .collect()
-}
-
-/// The distinct groups among the slot's active subscriptions that have read less than `to_no` and had no digest on
-/// `local_date` (`YYYY-MM-DD`) yet. A cadence without the date rule passes a date of the far future.
-pub async fn list_groups(
-    db: &Db,
-    slot_id: i64,
-    to_no: i64,
-    local_date: &str,
-) -> Result<Vec<Group>> {
-    on_db!(db, c => sqlx::query_as(LIST_GROUPS).bind(slot_id).bind(to_no).bind(local_date).fetch_all(c).await)
-        .map(read_groups)
 }
 
 const LIST_SELECTIONS_SQLITE: &str = "SELECT id, newsletter_id, key FROM selection \
@@ -92,39 +59,30 @@ pub async fn list_selections(db: &Db, ids: &[i64]) -> Result<Vec<Selection>> {
         .collect()
 }
 
-const LOCK_CHUNK_SQLITE: &str = "SELECT s.id, s.uid, s.subscriber_id, s.selection_id, s.read_to, p.address, p.address_hash, p.provider, \
-     p.link_epoch, s.text_only FROM subscription s JOIN subscriber p ON p.id = s.subscriber_id \
-     WHERE s.slot_id = $1 AND s.state = 'active' AND s.read_to < $2 AND s.last_date < $3 ORDER BY s.id LIMIT $4";
+const LOCK_CHUNK_SQLITE: &str = "SELECT s.id, s.uid, s.subscriber_id, s.selection_id, s.read_to, p.provider \
+     FROM subscription s JOIN subscriber p ON p.id = s.subscriber_id \
+     WHERE s.slot_id = $1 AND s.state = 'active' AND s.id > $2 AND s.read_to < $3 AND s.last_date < $4 ORDER BY s.id LIMIT $5";
 /// Planners on several instances take chunks apart; whoever leaves or changes wishes at this moment waits or is passed over.
-const LOCK_CHUNK_POSTGRES: &str = "SELECT s.id, s.uid, s.subscriber_id, s.selection_id, s.read_to, p.address, p.address_hash, p.provider, \
-     p.link_epoch, s.text_only FROM subscription s JOIN subscriber p ON p.id = s.subscriber_id \
-     WHERE s.slot_id = $1 AND s.state = 'active' AND s.read_to < $2 AND s.last_date < $3 ORDER BY s.id LIMIT $4 \
+const LOCK_CHUNK_POSTGRES: &str = "SELECT s.id, s.uid, s.subscriber_id, s.selection_id, s.read_to, p.provider \
+     FROM subscription s JOIN subscriber p ON p.id = s.subscriber_id \
+     WHERE s.slot_id = $1 AND s.state = 'active' AND s.id > $2 AND s.read_to < $3 AND s.last_date < $4 ORDER BY s.id LIMIT $5 \
      FOR UPDATE OF s SKIP LOCKED";
 
-/// Locks up to `limit` people of a run, by row. An empty chunk does not mean that the run is over: others may hold the rest,
-/// see [`is_anyone_due`].
+/// Locks up to `limit` people of a run whose row comes after `after`, by row: a planner that goes through them so need not pass
+/// those again that it has served. An empty chunk does not mean that the run is over: others may hold the rest, see
+/// [`is_anyone_due`].
 pub async fn lock_chunk(
     tx: &mut Tx,
     slot_id: i64,
+    after: i64,
     to_no: i64,
     local_date: &str,
     limit: i64,
 ) -> Result<Vec<Member>> {
-    type Row = (
-        i64,
-        String,
-        i64,
-        i64,
-        i64,
-        String,
-        String,
-        String,
-        i64,
-        bool,
-    );
+    type Row = (i64, String, i64, i64, i64, String);
     let sql = tx.choose(LOCK_CHUNK_SQLITE, LOCK_CHUNK_POSTGRES);
     let rows: Vec<Row> = on_tx!(tx, c => sqlx::query_as(sql)
-        .bind(slot_id).bind(to_no).bind(local_date).bind(limit).fetch_all(c).await)?;
+        .bind(slot_id).bind(after).bind(to_no).bind(local_date).bind(limit).fetch_all(c).await)?;
     Ok(rows
         .into_iter()
         .map(|row| Member {
@@ -133,18 +91,9 @@ pub async fn lock_chunk(
             subscriber_id: row.2,
             selection_id: row.3,
             read_to: row.4,
-            address: envelope(row.5),
-            address_hash: row.6,
-            provider: row.7,
-            link_epoch: row.8,
-            text_only: row.9,
+            provider: row.5,
         })
         .collect())
-}
-
-/// The address as the envelope has it: the domain in ASCII.
-fn envelope(stored: String) -> String {
-    EmailAddress::parse(&stored).map_or(stored, |address| address.envelope())
 }
 
 const ADVANCE_SQLITE: &str = "UPDATE subscription SET read_to = $2, last_date = COALESCE(CAST($3 AS TEXT), last_date) \

@@ -36,8 +36,11 @@ pub(super) async fn run(core: &Core, theme: &Theme, args: &Plan) -> anyhow::Resu
         audience::resume_paused(core).await?;
         digest::open_runs(core).await?;
         for mut report in digest::work_runs(core, theme).await? {
-            // Another planner may have had a share in it.
-            report.digests = delivery::store::count_batch_letters(&core.db, report.run_id).await?;
+            if report.issues.iter().map(|issue| issue.people).sum::<i64>() != report.mailed {
+                // Another planner had a share in it.
+                let count = delivery::store::count_batch_letters(&core.db, report.run_id);
+                report.digests = count.await?;
+            }
             reports.push(report);
         }
         left_open = digest::count_open_runs(core).await?;

@@ -18,8 +18,11 @@ pub(super) use journal::{
     Agenda, Claimed, Intent, Key, Outcome, ask_intent, claim, expire, find_letter, get_agenda,
     reap, resolve_uncertain, store_outcome,
 };
+pub use letter::{
+    Entry, cancel_recipient, ensure_lane, insert_deliveries, is_any_open, lock_letters,
+    move_recipient,
+};
 pub(super) use letter::{Frozen, insert_letter_row};
-pub use letter::{cancel_recipient, ensure_lane, insert_deliveries, is_any_open, move_recipient};
 pub use prune::empty_recipient;
 pub(super) use prune::{
     delete_finished, empty_addresses, empty_bodies, empty_raw_events, find_first, find_last_before,

@@ -529,7 +529,7 @@ async fn an_erasure_beats_a_plan_that_is_being_made(engine: Engine) {
     let mut tx = core.db.begin().await.unwrap();
     on_tx!(&mut tx, c => sqlx::query("UPDATE log_head SET no = 5").execute(c).await.map(|_| ()))
         .unwrap();
-    let members = audience::store::lock_chunk(&mut tx, slot, 5, "2026-02-28", 10)
+    let members = audience::store::lock_chunk(&mut tx, slot, 0, 5, "2026-02-28", 10)
         .await
         .unwrap();
     assert_eq!(members.len(), 1);
@@ -546,9 +546,9 @@ async fn an_erasure_beats_a_plan_that_is_being_made(engine: Engine) {
         &mut tx,
         LetterKind::Issue,
         "Вода",
-        &members[0].address,
+        "aigerim@example.kz",
         members[0].subscriber_id,
-        &members[0].address_hash,
+        &core.keys.address_hash("aigerim@example.kz"),
     )
     .await;
     tx.commit().await.unwrap();
