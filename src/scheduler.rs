@@ -52,18 +52,16 @@ impl Scheduler {
             turn: Arc::default(),
             tracker: tracker.clone(),
         };
-        beat.spawn_tick(true);
+        beat.spawn_tick();
         for (expression, chore) in [
             ("0 * * * * *", Chore::Tick),
-            ("30 7 * * * *", Chore::Hourly),
             ("0 20 21 * * *", Chore::Nightly),
         ] {
             let beat = beat.clone();
             jobs.add(Job::new(expression, move |_, _| match chore {
-                Chore::Tick => beat.spawn_tick(false),
-                Chore::Hourly if beat.works => beat.spawn_hourly(),
+                Chore::Tick => beat.spawn_tick(),
                 Chore::Nightly if beat.works => beat.spawn_nightly(),
-                Chore::Hourly | Chore::Nightly => {}
+                Chore::Nightly => {}
             })?)
             .await?;
         }
@@ -84,38 +82,22 @@ impl Scheduler {
 #[derive(Clone, Copy)]
 enum Chore {
     Tick,
-    Hourly,
     /// 21:20 UTC, the small hours in Kazakhstan.
     Nightly,
 }
 
 impl Beat {
-    fn spawn_tick(&self, is_first: bool) {
+    fn spawn_tick(&self) {
         let beat = self.clone();
         self.tracker.spawn(async move {
             let Ok(_turn) = beat.turn.clone().try_lock_owned() else {
                 return tracing::warn!("the last tick is still at work; this one is left out");
             };
-            if is_first
-                && beat.works
-                && let Err(error) = digest::recompute_slots(&beat.core).await
-            {
-                tracing::error!(%error, "slots could not be recomputed");
-            }
             if let Err(error) = beat.views.flush(&beat.core).await {
                 tracing::error!(%error, "views could not be written");
             }
             if beat.works {
                 tick(&beat.core, &beat.theme).await;
-            }
-        });
-    }
-
-    fn spawn_hourly(&self) {
-        let core = self.core.clone();
-        self.tracker.spawn(async move {
-            if let Err(error) = digest::recompute_slots(&core).await {
-                tracing::error!(%error, "slots could not be recomputed");
             }
         });
     }
@@ -142,7 +124,7 @@ impl Beat {
     }
 }
 
-/// One tick (DESIGN 5.3): release what is due, take back what was withdrawn, open runs, work on them. Each part goes on where
+/// One tick (DESIGN 5.3): release what is due, take back what was withdrawn, follow the zones' rules, open runs, work on them. Each part goes on where
 /// another fails: an article that cannot be released must not hold back everybody's mail for ever.
 pub async fn tick(core: &Core, theme: &Theme) {
     match newsroom::release_due(core).await {
@@ -155,6 +137,9 @@ pub async fn tick(core: &Core, theme: &Theme) {
     }
     if let Err(error) = audience::resume_paused(core).await {
         tracing::error!(%error, "paused subscriptions could not be resumed");
+    }
+    if let Err(error) = digest::recompute_slots(core).await {
+        tracing::error!(%error, "slots could not be recomputed");
     }
     if let Err(error) = digest::open_runs(core).await {
         tracing::error!(%error, "runs could not be opened");

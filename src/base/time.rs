@@ -152,6 +152,12 @@ impl Zone {
         ))
     }
 
+    /// Rules of its own, for a law that no tz database knows.
+    #[cfg(test)]
+    pub(crate) const fn with_rules(rules: jiff::tz::TimeZone) -> Self {
+        Self(rules)
+    }
+
     /// UTC.
     pub const fn utc() -> Self {
         Self(jiff::tz::TimeZone::UTC)

@@ -21,6 +21,7 @@ mod worker;
 mod writer;
 
 pub use letter::{LetterKind, NewDelivery, NewLetter};
+pub use mime::{Addressee, Letter, Template, compose};
 pub use preview::{Preview, preview};
 pub use provider::provider_of;
 pub use prune::prune;

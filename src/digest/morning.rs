@@ -4,6 +4,7 @@
 //! Nothing here can be too old to be right. What is withdrawn meanwhile has its letter replaced or cancelled, which every chunk
 //! sees when it locks its letters; then the stories are read again.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::civil::Date;
@@ -45,11 +46,10 @@ impl Morning {
     pub async fn take(&mut self, core: &Core, run: &OpenRun) -> Result<(Slot, Share), DigestError> {
         let slot = get_slot(&core.db, run.slot_id).await?;
         let id = slot.newsletter_id;
-        if !self.newsletters.contains_key(&id) {
-            let newsletter = get_newsletter(&core.db, id).await?;
-            self.newsletters.insert(id, newsletter);
-        }
-        let newsletter = &self.newsletters[&id];
+        let newsletter = match self.newsletters.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(get_newsletter(&core.db, id).await?),
+        };
         let (date, to_no) = (run.local_date, run.to_no);
         let frame = Frame::new(core, newsletter, &slot, date, to_no, run.opened_at).await?;
         let gathered = match self.windows.remove(&(id, frame)) {

@@ -24,32 +24,28 @@ enum Opened {
     Waits,
 }
 
+/// Slots in one transaction.
+const CHUNK: usize = 200;
+
 /// Opens a run for every slot that is due; moves the slots on. Returns how many were opened or skipped.
 ///
 /// A run waits until whatever is scheduled at or before its due instant is released, so this releases first where it must.
 pub async fn open_runs(core: &Core) -> Result<usize, DigestError> {
     let now = core.clock.now();
     end_waits(core, now).await;
-    let mut count = 0;
-    let mut has_released = false;
-    for slot_id in list_due_slots(&core.db, now).await? {
-        loop {
-            match open_slot(core, slot_id, now).await? {
-                Opened::Runs(runs) => count += runs,
-                Opened::Waits if !has_released => {
-                    while newsroom::release_due(core).await? > 0 {}
-                    has_released = true;
-                    continue;
-                }
-                Opened::Waits => {
-                    tracing::warn!(
-                        slot_id,
-                        "a run waits: an article scheduled before it is not released"
-                    );
-                }
-            }
-            break;
-        }
+    let due = list_due_slots(&core.db, now).await?;
+    let (mut count, waiting) = open_slots(core, &due, now).await?;
+    if waiting.is_empty() {
+        return Ok(count);
+    }
+    while newsroom::release_due(core).await? > 0 {}
+    let (more, waiting) = open_slots(core, &waiting, now).await?;
+    count += more;
+    for slot_id in waiting {
+        tracing::warn!(
+            slot_id,
+            "a run waits: an article scheduled before it is not released"
+        );
     }
     Ok(count)
 }
@@ -71,21 +67,39 @@ async fn end_waits(core: &Core, now: Timestamp) {
     }
 }
 
-async fn open_slot(core: &Core, slot_id: i64, now: Timestamp) -> Result<Opened, DigestError> {
+/// Opens those slots, many in one transaction; returns how many runs that gave, and which slots wait.
+async fn open_slots(
+    core: &Core,
+    slots: &[i64],
+    now: Timestamp,
+) -> Result<(usize, Vec<i64>), DigestError> {
+    // Locked by row, as everywhere.
+    let mut sorted = slots.to_vec();
+    sorted.sort_unstable();
+    let (mut count, mut waiting) = (0, Vec::new());
+    for chunk in sorted.chunks(CHUNK) {
+        let (runs, wait) = open_chunk(core, chunk, now).await?;
+        count += runs;
+        waiting.extend(wait);
+    }
+    Ok((count, waiting))
+}
+
+async fn open_chunk(
+    core: &Core,
+    slots: &[i64],
+    now: Timestamp,
+) -> Result<(usize, Vec<i64>), DigestError> {
     for attempt in 1.. {
         let mut tx = core.db.begin().await?;
-        let done = match open_slot_in(core, &mut tx, slot_id, now).await {
-            Ok(Opened::Runs(runs)) => tx
-                .commit()
-                .await
-                .map(|()| Opened::Runs(runs))
-                .map_err(DigestError::from),
-            other => {
-                // One that is merely dropped holds the slot a moment longer, and the next try would pass it over as another's.
+        let done = match open_chunk_in(core, &mut tx, slots, now).await {
+            Ok(done) => tx.commit().await.map(|()| done).map_err(DigestError::from),
+            Err(error) => {
+                // One that is merely dropped holds the slots a moment longer, and the next try would pass them over as another's.
                 if let Err(lost) = tx.rollback().await {
-                    tracing::warn!(slot_id, error = %lost, "a transaction could not be taken back; the database does it");
+                    tracing::warn!(error = %lost, "a transaction could not be taken back; the database does it");
                 }
-                other
+                Err(error)
             }
         };
         match done {
@@ -94,6 +108,22 @@ async fn open_slot(core: &Core, slot_id: i64, now: Timestamp) -> Result<Opened, 
         }
     }
     unreachable!("the loop returns")
+}
+
+async fn open_chunk_in(
+    core: &Core,
+    tx: &mut Tx,
+    slots: &[i64],
+    now: Timestamp,
+) -> Result<(usize, Vec<i64>), DigestError> {
+    let (mut count, mut waiting) = (0, Vec::new());
+    for slot_id in slots {
+        match open_slot_in(core, tx, *slot_id, now).await? {
+            Opened::Runs(runs) => count += runs,
+            Opened::Waits => waiting.push(*slot_id),
+        }
+    }
+    Ok((count, waiting))
 }
 
 async fn open_slot_in(
@@ -112,11 +142,14 @@ async fn open_slot_in(
         .await?
         .late_until_hours;
     let (decision, head) = decide_in(tx, &slot, late_until, now, 0).await?;
-    let mut runs = 0;
-    for opening in &decision.openings {
-        if !opening.is_missed && is_anything_scheduled(tx, opening.due_at).await? {
+    // Looked at before anything is written: the transaction goes on to other slots.
+    for opening in decision.openings.iter().filter(|o| !o.is_missed) {
+        if is_anything_scheduled(tx, opening.due_at).await? {
             return Ok(Opened::Waits);
         }
+    }
+    let mut runs = 0;
+    for opening in &decision.openings {
         let run = NewRun {
             slot_id,
             due_at: opening.due_at,
@@ -155,8 +188,9 @@ pub(super) async fn decide_in(
     Ok((decision, head))
 }
 
-/// Recomputes `next_due_at` of every slot from its date, minute and zone (at start and hourly), so that a new tz database
-/// takes effect. A slot that somebody is opening is left to the next time.
+/// Recomputes `next_due_at` of every slot from its date, minute and zone, each minute: a new tz database takes effect as soon as the
+/// zones are read from it (which takes five minutes at most), also where the law moved an hour to an earlier instant than the one
+/// that is stored. A slot that somebody is opening is left to the next time.
 pub async fn recompute_slots(core: &Core) -> Result<(), DigestError> {
     let is_stale = |slot: &Slot| {
         !matches!(slot.cadence, Cadence::Immediate)

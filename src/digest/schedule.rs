@@ -197,6 +197,46 @@ mod tests {
     }
 
     proptest! {
+        /// A government changes a zone's rules, and the news of it comes early, late or in the same hour: the slot still has one
+        /// digest on each date of the wall, none twice and none passed over. `laws` says by how many half hours the wall is moved,
+        /// after how many hours.
+        #[test]
+        fn a_law_moves_the_wall_and_each_date_keeps_its_one_digest(
+            laws in proptest::collection::vec((1i64..60, -6i32..=6), 1..8),
+            minute in 0i64..1440,
+        ) {
+            let rules = |half_hours: i32| {
+                let offset = jiff::tz::Offset::from_seconds(half_hours * 1800).unwrap();
+                Zone::with_rules(jiff::tz::TimeZone::fixed(offset))
+            };
+            let mut wall = 10;
+            let mut slot = Slot { minute, ..slot("Asia/Almaty", "2026-03-01", Cadence::Daily) };
+            slot.time_zone = rules(wall);
+            let mut now = due_instant(slot.next_date, &slot.time_zone, minute).plus_secs(-3600);
+            slot.next_due_at = due_instant(slot.next_date, &slot.time_zone, minute);
+            let mut dates = Vec::new();
+            for (hours, by) in laws {
+                for _ in 0..hours {
+                    now = now.plus_secs(3600);
+                    // As each minute does it: the cached instant first, then what is due by it.
+                    slot.next_due_at = due_instant(slot.next_date, &slot.time_zone, minute);
+                    if slot.next_due_at > now {
+                        continue;
+                    }
+                    let decision = decide(&slot, 6, now);
+                    prop_assert!(decision.openings.iter().all(|o| !o.is_missed));
+                    dates.extend(decision.openings.iter().map(|o| o.local_date));
+                    (slot.next_date, slot.next_due_at) = (decision.next_date, decision.next_due_at);
+                }
+                wall = (wall + by).clamp(-20, 24);
+                slot.time_zone = rules(wall);
+            }
+            let begin: Date = "2026-03-01".parse().unwrap();
+            for (days, date) in (0i64..).zip(dates) {
+                prop_assert_eq!(date, begin.saturating_add(jiff::Span::new().days(days)));
+            }
+        }
+
         #[test]
         fn a_slot_always_moves_past_the_present_and_never_opens_two_live_runs(
             hours in 0i64..9000,

@@ -12,6 +12,7 @@
 mod ahead;
 mod archive;
 mod audience;
+mod bytes;
 mod content;
 mod delivery;
 mod demo;
@@ -32,6 +33,7 @@ mod own;
 mod people;
 mod polls;
 mod replay;
+mod rules;
 mod search;
 mod site;
 mod sql;

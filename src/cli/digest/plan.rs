@@ -34,6 +34,7 @@ pub(super) async fn run(core: &Core, theme: &Theme, args: &Plan) -> anyhow::Resu
         while newsroom::release_due(core).await? > 0 {}
         digest::follow_withdrawals(core, theme).await?;
         audience::resume_paused(core).await?;
+        digest::recompute_slots(core).await?;
         digest::open_runs(core).await?;
         for mut report in digest::work_runs(core, theme).await? {
             if report.issues.iter().map(|issue| issue.people).sum::<i64>() != report.mailed {
