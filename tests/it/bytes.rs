@@ -13,7 +13,13 @@ use jarshy::{digest, on_db};
 use crate::support::desk::{Desk, wishes};
 use crate::support::{Engine, postgres_url};
 
-const LANGUAGES: [&[&str]; 5] = [&["kk"], &["ru", "kk"], &["kk", "ru"], &["en", "ru"], &["en"]];
+const LANGUAGES: [&[&str]; 5] = [
+    &["kk"],
+    &["ru", "kk"],
+    &["kk", "ru"],
+    &["en", "ru"],
+    &["en"],
+];
 const SECTIONS: [&[&str]; 3] = [&[], &["society"], &["economy", "sport"]];
 
 /// Subject, HTML, text, headers and date.
@@ -41,7 +47,10 @@ async fn morning(engine: Engine, has_two_instances: bool) -> BTreeSet<Letter> {
         desk.subscribe(&format!("reader{n}@example.org"), wish)
             .await;
     }
-    for (n, section) in ["society", "economy", "sport", "society"].iter().enumerate() {
+    for (n, section) in ["society", "economy", "sport", "society"]
+        .iter()
+        .enumerate()
+    {
         let mut draft = jarshy::newsroom::Draft::new(
             crate::support::desk::language(["kk", "ru", "en"][n % 3]),
             format!("Су деңгейі {n}"),
@@ -49,8 +58,12 @@ async fn morning(engine: Engine, has_two_instances: bool) -> BTreeSet<Letter> {
         );
         draft.section = Some((*section).to_owned());
         let story = desk.send(draft).await;
-        desk.translate(&story, ["ru", "en", "kk"][n % 3], &format!("Уровень воды {n}"))
-            .await;
+        desk.translate(
+            &story,
+            ["ru", "en", "kk"][n % 3],
+            &format!("Уровень воды {n}"),
+        )
+        .await;
     }
     desk.app.set_time("2026-02-28T08:00:00+05:00");
     let (one, theme) = (desk.core(), &desk.theme);

@@ -79,15 +79,24 @@ impl<'a> Rules<'a> {
     fn minute(&self, at: &str) -> String {
         let config: &Path = &self.desk.app.folder.path().join("jarshy.toml");
         let mut command = Command::new(env!("CARGO_BIN_EXE_jarshy"));
-        command.env("TZDIR", &self.folder).arg("--config").arg(config);
-        told(&command.args(["--at", at, "digest", "plan"]).output().unwrap())
+        command
+            .env("TZDIR", &self.folder)
+            .arg("--config")
+            .arg(config);
+        told(
+            &command
+                .args(["--at", at, "digest", "plan"])
+                .output()
+                .unwrap(),
+        )
     }
 
     /// The slot's next instant, as stored.
     async fn next(&self) -> String {
-        let at: Timestamp = on_db!(&self.desk.core().db, c => sqlx::query_scalar("SELECT next_due_at FROM slot")
+        let at: Timestamp =
+            on_db!(&self.desk.core().db, c => sqlx::query_scalar("SELECT next_due_at FROM slot")
             .fetch_one(c).await)
-        .unwrap();
+            .unwrap();
         at.to_string()
     }
 }
