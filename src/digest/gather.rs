@@ -47,6 +47,9 @@ pub struct Divided {
     pub told: Vec<i64>,
 }
 
+/// Which of a group's doubtful stories somebody was sent, and what they are told of texts they had.
+type Before<'a> = (Option<&'a BTreeSet<i64>>, &'a [Notice]);
+
 /// The frozen end of a window, and what is too old for it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Frame {
@@ -415,8 +418,7 @@ impl Gathered {
                 }
             }
             // Once for all who had the same and are told the same; nearly always nobody had anything of it.
-            let mut alike: BTreeMap<(Option<&BTreeSet<i64>>, &[Notice]), Vec<Member>> =
-                BTreeMap::new();
+            let mut alike: BTreeMap<Before<'_>, Vec<Member>> = BTreeMap::new();
             for member in people {
                 let told = told.get(&member.id).map_or(&[][..], Vec::as_slice);
                 alike

@@ -74,7 +74,8 @@ async fn morning(engine: Engine, has_two_instances: bool) -> BTreeSet<Letter> {
             digest::work_runs(one, theme),
             digest::work_runs(&other, theme)
         );
-        (here.unwrap(), there.unwrap());
+        here.unwrap();
+        there.unwrap();
         other.db.close().await;
     }
     desk.tick().await;

@@ -424,7 +424,8 @@ impl World {
                     digest::work_runs(&core, theme),
                     digest::work_runs(&core, theme)
                 );
-                (one.unwrap(), other.unwrap());
+                one.unwrap();
+                other.unwrap();
             }
             1 => {
                 let polls = self.chance.below(40);
