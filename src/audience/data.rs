@@ -35,8 +35,8 @@ pub struct Agreement {
     pub at: Timestamp,
     /// `asked`, `confirmed`, `added`, `changed`, `left` or `returned`.
     pub action: String,
-    /// The very text that was shown, if a form showed one.
-    pub text: Option<String>,
+    /// The very text that was shown and its language, if a form showed one.
+    pub text: Option<(String, String)>,
 }
 
 /// Somebody who holds a settings link asks for their data: a fresh link goes to the mailbox. Five mails of all kinds a day can be
@@ -152,9 +152,10 @@ async fn find(core: &Core, token: &str) -> Result<store::Subscriber, AudienceErr
     }
 }
 
-/// The text a form showed: kept as JSON behind the newsletter's slug.
-fn shown_text(evidence: Option<&str>) -> Option<String> {
+/// The text a form showed and its language: kept as JSON behind the newsletter's slug.
+fn shown_text(evidence: Option<&str>) -> Option<(String, String)> {
     let (_, rest) = evidence?.split_once("; ")?;
     let shown: Value = serde_json::from_str(rest).ok()?;
-    shown.get("text")?.as_str().map(ToOwned::to_owned)
+    let field = |name: &str| shown.get(name)?.as_str().map(ToOwned::to_owned);
+    Some((field("text")?, field("language")?))
 }

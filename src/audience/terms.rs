@@ -75,11 +75,12 @@ impl Terms {
     }
 }
 
+/// One sentence a line: they have no full stops of their own.
 fn joined(text: &str, details: &[String]) -> String {
     std::iter::once(text)
         .chain(details.iter().map(String::as_str))
         .collect::<Vec<_>>()
-        .join(" ")
+        .join("\n")
 }
 
 fn line(theme: &Theme, language: &Language, key: &str, names: &Names) -> Option<String> {

@@ -43,12 +43,10 @@ try {
   };
   const press = async (selector, key = "Enter") => {
     await reach(selector);
-    const before = page.url();
     await Promise.all([page.waitForLoadState("load"), page.keyboard.press(key)]);
     await page.waitForTimeout(300);
     await page.waitForLoadState("load");
     await fits(selector);
-    return before;
   };
   const type = async (selector, text) => {
     await reach(selector);
@@ -58,7 +56,7 @@ try {
   // A page of 360 px is never wider; measured by what the tool sees, since the page runs no script.
   const wide = [];
   const fits = async (what) => {
-    const boxes = await page.locator("main *").evaluateAll((all) => all.filter((e) => e.getBoundingClientRect().right > 361).length).catch(() => 0);
+    const boxes = await page.locator("main *").evaluateAll((all) => all.filter((e) => e.getBoundingClientRect().right > 361).length);
     if (boxes > 0) wide.push(`${what}: ${boxes} elements are wider than the phone`);
   };
   const says = async (text) => (await page.locator("main").innerText()).includes(text);
@@ -112,10 +110,10 @@ try {
   await shot("walk-4-confirm");
   await press("main form button");
   check(await says("Жазылым расталды"), "confirmed, with the date of the first mail");
-  const first = (await page.locator("main").innerText()).match(/Алғашқы хат: ([^\n]+)/)[1];
+  const first = (await page.locator("main").innerText()).match(/Алғашқы хат: [^\r\n]+/)[0].trim();
   await shot("walk-5-confirmed");
-  const welcome = await mail(address, /Алғашқы хат: ([^\n]+)/);
-  check(welcome.link === `Алғашқы хат: ${first}`, "the welcome mail says the same day and hour");
+  const welcome = await mail(address, /Алғашқы хат: [^\r\n]+/);
+  check(welcome.link.trim() === first, `the welcome mail says the same day and hour: ${first}`);
   await page.goto(confirmation.link);
   check(await says("бұрын расталған"), "the link says that it was confirmed before");
   await page.goBack();
@@ -171,7 +169,7 @@ try {
   const leave = page.url();
   await shot("walk-9-leave");
   await press("main form button");
-  check(await says("Подписка") || (await says("отписаны")) || (await says("Жазылым тоқтатылды")), "left with one button");
+  check(await says("Вы отписаны. Писем больше не будет."), "left with one button, in the language that is the first now");
   check((await page.locator("main form button").count()) === 1, "the page after leaving has one button");
   await shot("walk-10-left");
   await press("main form button");

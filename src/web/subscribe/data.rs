@@ -35,6 +35,8 @@ struct Line {
     instant: String,
     what: String,
     text: Option<String>,
+    /// The language of `text`.
+    lang: Option<String>,
 }
 
 /// `GET /my-data/{token}`
@@ -91,7 +93,8 @@ fn page(state: &WebState, token: &str, data: &MyData) -> Result<Response, WebErr
                 when: dates::short_and_time(at, words.language()),
                 instant: entry.at.to_string(),
                 what: words.say(&format!("agreed-{}", entry.action)),
-                text: entry.text.clone(),
+                text: entry.text.as_ref().map(|(text, _)| text.clone()),
+                lang: entry.text.as_ref().map(|(_, lang)| lang.clone()),
             }
         })
         .collect();

@@ -110,6 +110,8 @@ pub(super) struct WishesForm {
     days: Vec<Choice>,
     /// Tags to narrow the choice by; none where they are not asked about.
     tags: Vec<Choice>,
+    /// Whether one of them is chosen.
+    has_chosen_tags: bool,
     text_only: bool,
     /// Whether the newsroom has more than one language to put in order.
     has_languages: bool,
@@ -202,6 +204,7 @@ impl WishesForm {
                     is_chosen: wishes.tags.contains(slug),
                 })
                 .collect(),
+            has_chosen_tags: !wishes.tags.is_empty(),
             text_only: wishes.text_only,
             has_languages: known.len() > 1,
         }

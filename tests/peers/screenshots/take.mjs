@@ -19,7 +19,6 @@ try {
       front: `/${lang}/`,
       article: front.match(new RegExp(`/${lang}/news/[a-z0-9-]+`))[0],
       section: front.match(new RegExp(`/${lang}/sections/[a-z0-9-]+`))[0],
-      subscribe: `/${lang}/subscribe`,
       feeds: `/feeds?lang=${lang}`,
       builder: `/feeds?lang=${lang}&build=1&languages=kk&languages=${lang}&sections=economy#builder`,
       "feed-page": `/feeds/${lang}/sections/economy`,
@@ -43,7 +42,6 @@ try {
       // A full morning shows more of the design than a single story.
       if (!settings || !issue || (body.match(/\/news\//g) ?? []).length < 4) continue;
       seen.add(lang);
-      pages[lang].preferences = settings;
       pages[lang].issue = issue;
       pages[lang].digest = `/inbox/mail/${id}/html`;
     }
