@@ -1,6 +1,6 @@
 //! The audience's small mails: what their templates are given.
 //!
-//! [`Small`] lists them; each has `templates/email/{name}.{html,txt}`. They hold no word that a stranger typed, no address, no
+//! `Small` lists them; each has `templates/email/{name}.{html,txt}`. They hold no word that a stranger typed, no address, no
 //! picture and no news, one button and the bare link beneath it. Interface strings are the templates' own, in `language`.
 
 use jiff::civil::DateTime;
