@@ -77,9 +77,10 @@ impl Polls {
         }
         let is_proxy = is_private(client) && headers.contains_key("x-forwarded-for");
         if is_proxy && !self.warned.swap(true, Ordering::Relaxed) {
+            let bits = if client.is_ipv4() { 32 } else { 128 };
             tracing::warn!(
                 "{client} passes on what readers ask, and server.trusted_proxies does not name it: nobody behind it is limited. Add \
-                 \"{client}\" there, and each reader counts for itself"
+                 \"{client}/{bits}\" there, and each reader counts for itself"
             );
         }
         is_proxy

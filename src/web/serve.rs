@@ -11,6 +11,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZero;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -30,7 +31,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{self, Handle};
+use tokio::runtime::{self, Handle, Runtime};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -57,21 +58,46 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> io::Result<()> {
     let listener = listener.into_std()?;
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let threads = runtime::Builder::new_multi_thread()
-        .worker_threads(cores.div_ceil(2))
-        .thread_name("connections")
-        .enable_all()
-        .build()?;
+    let threads = Threads::start()?;
     let router = Elsewhere {
         router,
         workers: Handle::current(),
     };
     // Whoever stops waiting for the end ends it.
     let accepting = AbortOnDropHandle::new(threads.spawn(accept(listener, router, hot, stop)));
-    let ended = accepting.await.unwrap_or_else(|error| Err(error.into()));
-    threads.shutdown_background();
-    ended
+    accepting.await.unwrap_or_else(|error| Err(error.into()))
+}
+
+/// The threads of connections. They end with this value, and nobody waits for them.
+struct Threads(Option<Runtime>);
+
+impl Threads {
+    fn start() -> io::Result<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(cores.div_ceil(2))
+            .thread_name("connections")
+            .enable_all()
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+}
+
+impl Deref for Threads {
+    type Target = Runtime;
+
+    fn deref(&self) -> &Runtime {
+        self.0.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // A runtime that is dropped waits for its threads, which a task must not do.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 async fn accept(

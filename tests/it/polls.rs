@@ -32,6 +32,7 @@ both_engines!(
     who_invents_feeds_is_slowed_down,
     polls_are_answered_while_the_database_is_away,
     the_listener_takes_polls_however_they_arrive,
+    bodies_arrive_whole_however_slowly_they_are_read,
     numbers_are_shown_to_those_who_watch_and_to_nobody_else,
 );
 
@@ -1026,6 +1027,94 @@ async fn talk(address: std::net::SocketAddr, parts: &[&[u8]], until: &str, times
         if count == 0 || text.matches(until).count() >= times {
             return text.into_owned();
         }
+    }
+}
+
+/// Bodies that are sent by their pages, of a feed that becomes another while they are on their way.
+async fn bodies_arrive_whole_however_slowly_they_are_read(engine: Engine) {
+    const ASKED: usize = 4_000;
+    let app = TestApp::spawn(engine).await;
+    newsroom::sync_sections(&app.core).await.unwrap();
+    for number in 0..20 {
+        publish(&app, &format!("Хабар {number}")).await;
+    }
+    let house = House::new(&app.core);
+    let path = "/kk/feed.rss";
+    let (_, headers, old) = house.get(path, &[]).await;
+    assert!((4096..=65536).contains(&old.len()), "{}", old.len());
+    let tag = text(&headers, "etag").to_owned();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let (router, hot) = (house.router.clone(), Arc::new(house.hot));
+    let served = tokio::spawn(web::serve::serve(listener, router, hot, stop.clone()));
+
+    let (mut from, mut to) = tokio::net::TcpStream::connect(address)
+        .await
+        .unwrap()
+        .into_split();
+    // Wholes and 304 in turns, all asked before the first is read: far more than the network holds.
+    let asking = tokio::spawn(async move {
+        for number in 0..ASKED {
+            let known = match number % 4 {
+                3 => format!("If-None-Match: {tag}\r\n"),
+                _ => String::new(),
+            };
+            let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n{known}\r\n");
+            to.write_all(request.as_bytes()).await.unwrap();
+        }
+        to
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    publish(&app, "Жаңа хабар").await;
+    house.shelf.catch_up().await.unwrap();
+    let asked = House::request("GET", path, &[]);
+    let new = read(house.router.clone().oneshot(asked).await.unwrap())
+        .await
+        .2;
+    let (mut wholes, mut known) = (BTreeMap::<bool, usize>::new(), 0);
+    let mut seen = Vec::new();
+    let mut buffer = vec![0; 3_001];
+    while wholes.values().sum::<usize>() + known < ASKED {
+        let Some(end) = seen.windows(4).position(|four| four == b"\r\n\r\n") else {
+            let count = from.read(&mut buffer).await.unwrap();
+            assert_ne!(count, 0, "the connection ended early");
+            seen.extend_from_slice(&buffer[..count]);
+            continue;
+        };
+        let head = String::from_utf8(seen[..end].to_vec()).unwrap();
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "))
+            .map_or(0, |length| length.parse::<usize>().unwrap());
+        while seen.len() < end + 4 + length {
+            let count = from.read(&mut buffer).await.unwrap();
+            assert_ne!(count, 0, "the connection ended early");
+            seen.extend_from_slice(&buffer[..count]);
+        }
+        let body: Vec<u8> = seen.drain(..end + 4 + length).skip(end + 4).collect();
+        if head.starts_with("HTTP/1.1 304") {
+            known += 1;
+            continue;
+        }
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        assert!(
+            body == old || body == new,
+            "neither the old feed nor the new one"
+        );
+        *wholes.entry(body == new).or_default() += 1;
+    }
+    assert!(seen.is_empty());
+    assert!(
+        wholes.len() == 2,
+        "{wholes:?}: the feed did not change on the way"
+    );
+    drop(asking.await.unwrap());
+    // Whoever gives the service up takes its threads with it, without a word.
+    served.abort();
+    assert!(served.await.unwrap_err().is_cancelled());
+    while tokio::net::TcpStream::connect(address).await.is_ok() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
 }
 
