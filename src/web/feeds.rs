@@ -166,7 +166,7 @@ impl Poll<'_> {
         let Some(coding) = answer::coding(headers) else {
             return Err(Box::new(not_acceptable()));
         };
-        if answer::has_demands(headers) && answer::fails(headers, head) {
+        if answer::has_demands(headers) && answer::fails(headers, head, coding) {
             return Err(Box::new(plain(
                 StatusCode::PRECONDITION_FAILED,
                 "The feed is not as If-Match or If-Unmodified-Since demand.\n",

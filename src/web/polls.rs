@@ -72,11 +72,9 @@ impl Polls {
     /// Whether a client seems to be a proxy that nobody named: this machine, or one of the same private network that passes on what
     /// others ask. What comes from elsewhere and says so is counted, else everybody could say so.
     fn is_proxy(&self, client: IpAddr, headers: &HeaderMap) -> bool {
-        if client.is_loopback() {
-            return true;
-        }
-        let is_proxy = is_private(client) && headers.contains_key("x-forwarded-for");
-        if is_proxy && !self.warned.swap(true, Ordering::Relaxed) {
+        let passes_on = headers.contains_key("x-forwarded-for");
+        let is_proxy = client.is_loopback() || (is_private(client) && passes_on);
+        if is_proxy && passes_on && !self.warned.swap(true, Ordering::Relaxed) {
             let bits = if client.is_ipv4() { 32 } else { 128 };
             tracing::warn!(
                 "{client} passes on what readers ask, and server.trusted_proxies does not name it: nobody behind it is limited. Add \

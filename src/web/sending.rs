@@ -23,6 +23,10 @@ impl Next {
     pub fn set(&self, body: Sendable) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
     }
+
+    fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 /// A TCP connection.
@@ -63,7 +67,7 @@ impl AsyncWrite for Sending {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let Self { stream, next } = self.get_mut();
-        let mut next = next.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = next.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(body) = next.as_ref() else {
             drop(next);
             return Pin::new(stream).poll_write_vectored(context, slices);
@@ -71,20 +75,14 @@ impl AsyncWrite for Sending {
         loop {
             ready!(stream.poll_write_ready(context))?;
             let sent = stream.try_io(Interest::WRITABLE, || {
-                sendable::send(&*stream, slices, body).transpose()
+                sendable::send(stream, slices, body).transpose()
             });
             match sent {
                 Ok(None) => {
                     drop(next);
                     return Pin::new(stream).poll_write_vectored(context, slices);
                 }
-                Ok(Some((count, is_end))) => {
-                    if is_end {
-                        // An idle connection keeps nothing that the shelf has let go.
-                        *next = None;
-                    }
-                    return Poll::Ready(Ok(count));
-                }
+                Ok(Some(count)) => return Poll::Ready(Ok(count)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
@@ -96,6 +94,8 @@ impl AsyncWrite for Sending {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // All is written: an idle connection keeps nothing that the shelf has let go.
+        self.next.clear();
         Pin::new(&mut self.stream).poll_flush(context)
     }
 

@@ -240,18 +240,26 @@ impl Elsewhere {
     }
 }
 
-/// A body whose parts are made by a task of its own.
+/// A body whose parts are made by a task of its own, which ends with it.
 fn made_here(body: Body) -> Body {
     let (to, mut from) = mpsc::channel(PARTS_AHEAD);
-    tokio::spawn(async move {
+    let making = AbortOnDropHandle::new(tokio::spawn(async move {
         let mut parts = body.into_data_stream();
         while let Some(part) = parts.next().await {
-            if to.send(part).await.is_err() {
+            if to.send(Some(part)).await.is_err() {
                 return;
             }
         }
-    });
-    Body::from_stream(stream::poll_fn(move |context| from.poll_recv(context)))
+        // Whoever sees no end sees that something is missing.
+        let _ = to.send(None).await;
+    }));
+    Body::from_stream(stream::poll_fn(move |context| {
+        let _ = &making;
+        Poll::Ready(match ready!(from.poll_recv(context)) {
+            Some(part) => part,
+            None => Some(Err(axum::Error::new("the answer was cut short"))),
+        })
+    }))
 }
 
 impl Service<Request<Incoming>> for Connection {
@@ -287,11 +295,14 @@ impl Future for Answering {
                 .take()
                 .expect("a future is not polled again after its end"))),
             Self::Router(answering) => {
-                let Ok(mut response) = ready!(Pin::new(answering).poll(context)) else {
-                    // The service is ending: what panics is caught by the router.
-                    let mut response = Response::new(Answer::Hot(Once::default()));
-                    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-                    return Poll::Ready(Ok(response));
+                let mut response = match ready!(Pin::new(answering).poll(context)) {
+                    Ok(response) => response,
+                    Err(error) => {
+                        tracing::error!(%error, "a request was not answered");
+                        let mut response = Response::new(Answer::Hot(Once::default()));
+                        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                        return Poll::Ready(Ok(response));
+                    }
                 };
                 if response.status() == StatusCode::NOT_MODIFIED {
                     // axum says 0 of every empty body; of a 304 that would speak of what 200 has (RFC 9110 section 8.6).

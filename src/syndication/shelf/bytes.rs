@@ -5,13 +5,14 @@
 //! nothing. What was let go comes back from another coding that is still there, else from the row.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use moka::sync::Cache;
 
 use super::{Found, Head, Shelf, ShelfError};
-use crate::base::sendable::{Pages, Sendable};
+use crate::base::sendable::Sendable;
 use crate::syndication::coding::Coding;
 use crate::syndication::store;
 
@@ -21,37 +22,69 @@ const ENTRY_BYTES: usize = 200;
 /// Names bytes by what they are: a stem stands for one body.
 type Name = (Arc<str>, Coding);
 
-/// Bytes by stem and coding, with pages for those that many read.
+/// Bodies that are read most have pages for the kernel to send; so many at most, each a descriptor and 64 KB at most.
+const WITH_PAGES: u64 = 256;
+/// What nobody reads any more gives its pages back.
+const PAGES_IDLE: Duration = Duration::from_mins(10);
+/// With so many readings a body gets them.
+const READINGS: u32 = 64;
+
+/// Bytes by stem and coding.
 pub(super) struct Bodies {
-    cache: Cache<Name, Sendable>,
-    pages: Pages,
+    cache: Cache<Name, Body>,
+    with_pages: Cache<Name, Sendable>,
+}
+
+#[derive(Clone)]
+struct Body {
+    bytes: Bytes,
+    readings: Arc<AtomicU32>,
 }
 
 impl Bodies {
     pub(super) fn new(most_bytes: u64) -> Self {
         let cache = Cache::builder()
-            .weigher(|_: &Name, bytes: &Sendable| {
-                u32::try_from(bytes.weight() + ENTRY_BYTES).unwrap_or(u32::MAX)
+            .weigher(|_: &Name, body: &Body| {
+                u32::try_from(body.bytes.len() + ENTRY_BYTES).unwrap_or(u32::MAX)
             })
             .max_capacity(most_bytes)
             .build();
         Self {
             cache,
-            pages: Pages::open(),
+            with_pages: Cache::builder()
+                .max_capacity(WITH_PAGES)
+                .time_to_idle(PAGES_IDLE)
+                .build(),
         }
     }
 
     pub(super) fn get(&self, stem: &Arc<str>, coding: Coding) -> Option<Bytes> {
-        Some(self.sendable(stem, coding)?.bytes().clone())
+        Some(self.cache.get(&(stem.clone(), coding))?.bytes)
     }
 
+    /// The same for one of many readers.
     fn sendable(&self, stem: &Arc<str>, coding: Coding) -> Option<Sendable> {
-        self.cache.get(&(stem.clone(), coding))
+        let name = (stem.clone(), coding);
+        if let Some(sendable) = self.with_pages.get(&name) {
+            return Some(sendable);
+        }
+        let Body { bytes, readings } = self.cache.get(&name)?;
+        let mut sendable = Sendable::plain(bytes);
+        if readings.fetch_add(1, Ordering::Relaxed) % READINGS == READINGS - 1 {
+            sendable = sendable.with_pages();
+            if sendable.has_pages() {
+                self.with_pages.insert(name, sendable.clone());
+            }
+        }
+        Some(sendable)
     }
 
     pub(super) fn insert(&self, stem: &Arc<str>, coding: Coding, bytes: Bytes) {
-        let bytes = self.pages.lay(bytes);
-        self.cache.insert((stem.clone(), coding), bytes);
+        let body = Body {
+            bytes,
+            readings: Arc::default(),
+        };
+        self.cache.insert((stem.clone(), coding), body);
     }
 
     /// Bytes that they take.

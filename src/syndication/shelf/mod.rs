@@ -275,9 +275,11 @@ impl Shelf {
         let state = self.state.load();
         let state = state.as_ref()?;
         let (slot, format) = read(&self.paths).get(path).cloned()?;
+        // First, so that what is loaded after it is at least what was found right then.
+        let right_in = slot.right_in.load(Ordering::Acquire);
         let shelved = slot.shelved.load();
         let shelved = shelved.as_ref()?;
-        if slot.right_in.load(Ordering::Acquire) == state.serial {
+        if right_in == state.serial {
             if shelved.has_ended(now) {
                 return None;
             }

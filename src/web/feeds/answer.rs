@@ -78,7 +78,7 @@ pub fn has_demands(headers: &HeaderMap) -> bool {
 }
 
 /// Whether they are not met.
-pub fn fails(headers: &HeaderMap, head: &Head) -> bool {
+pub fn fails(headers: &HeaderMap, head: &Head, coding: Coding) -> bool {
     let if_match = joined(headers, &IF_MATCH);
     let demands = Demands {
         if_match: if_match.as_deref(),
@@ -86,7 +86,8 @@ pub fn fails(headers: &HeaderMap, head: &Head) -> bool {
             .get(IF_UNMODIFIED_SINCE)
             .and_then(|value| value.to_str().ok()),
     };
-    is_failed(demands, &head.stem, head.last_modified)
+    let tag = format!("{}{}", head.stem, coding.mark());
+    is_failed(demands, &tag, head.last_modified)
 }
 
 /// Whether the reader has the feed already.

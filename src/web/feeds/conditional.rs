@@ -21,12 +21,12 @@ pub struct Demands<'a> {
     pub if_unmodified_since: Option<&'a str>,
 }
 
-/// Whether 412 is the answer. `If-Match` wins over `If-Unmodified-Since`, and both over what asks for 304 (section 13.2.2). Weak tags
-/// never match here (section 8.8.3.2); a date that cannot be read demands nothing.
-pub fn is_failed(demands: Demands<'_>, stem: &str, last_modified: Timestamp) -> bool {
+/// Whether 412 is the answer. `If-Match` wins over `If-Unmodified-Since`, and both over what asks for 304 (section 13.2.2). Only the very tag
+/// of the coding that would be sent matches here, and no weak one (section 8.8.3.2); a date that cannot be read demands nothing.
+pub fn is_failed(demands: Demands<'_>, tag: &str, last_modified: Timestamp) -> bool {
     if let Some(list) = demands.if_match {
-        let is_same = |tag: &Tag<'_>| !tag.is_weak && stem_of(tag.opaque) == stem;
-        return list.trim() != "*" && !entity_tags(list).any(|tag| is_same(&tag));
+        let mut named = entity_tags(list);
+        return list.trim() != "*" && !named.any(|one| !one.is_weak && one.opaque == tag);
     }
     demands
         .if_unmodified_since
