@@ -3,8 +3,8 @@
 //!
 //! A reader lays a delta over its copy like this, and has the present feed byte for byte: head and end are the delta's; an item of
 //! the delta takes the place of the one with its id or is put in; items stand in the feed's order; what is more than the feed holds
-//! now falls off the end; what the head names as withdrawn (RFC 6721, `_deleted`) goes. [`changed`] says which items that takes, and
-//! gives up where the rule would not lead to the present feed: RSS has no word that takes an item away.
+//! now falls off the end; what the head names as withdrawn (RFC 6721, `_deleted`) goes. [`Items::changed_since`] says which items
+//! that takes, and gives up where the rule would not lead to the present feed: RSS has no word that takes an item away.
 //!
 //! For this a former document is remembered by its **marks** alone: of each item a hash of its id and one of its bytes.
 
