@@ -1,13 +1,10 @@
 //! A past issue beside what it would be if it were compiled now: what a changed template, setting or text would do to it.
 
-use super::compile::{Material, compile};
-use super::order::arrange;
-use super::{DigestError, store};
-use crate::audience::store::get_newsletter;
+use super::DigestError;
+use super::compile::compile;
+use super::present::Present;
 use crate::base::address::EmailAddress;
 use crate::delivery::{Copy, Preview, preview, replay};
-use crate::newsroom::ArticleState;
-use crate::newsroom::store::{list_articles, list_sections};
 use crate::theme::Theme;
 use crate::work::Core;
 
@@ -42,41 +39,13 @@ pub async fn compare_issue(
                 core.config.delivery.keep_body_days
             ))
         })?;
-    let ids: Vec<i64> = store::list_items(&core.db, issue.id)
-        .await?
-        .into_iter()
-        .map(|(article_id, _)| article_id)
-        .collect();
-    let mut articles = list_articles(&core.db, &ids).await?;
-    articles.retain(|article| article.state == ArticleState::Released);
-    if articles.is_empty() {
+    let Some(present) = Present::read(core, &issue).await? else {
         return Err(DigestError::Invalid(
             "everything in that issue is withdrawn".to_owned(),
         ));
-    }
-    let sections = list_sections(&core.db).await?;
-    arrange(&mut articles, &sections);
-    let newsletter = get_newsletter(&core.db, issue.newsletter_id).await?;
-    let told: Vec<i64> = store::list_notices(&core.db, issue.id)
-        .await?
-        .iter()
-        .map(|notice| notice.article_id)
-        .collect();
-    let told = list_articles(&core.db, &told).await?;
-    let note = store::find_note_of_issue(&core.db, issue.id).await?;
-    let compiled = compile(&Material {
-        config: &core.config,
-        theme,
-        newsletter: &newsletter,
-        sections: &sections,
-        language: &issue.language,
-        local_date: issue.local_date,
-        uid: &issue.uid,
-        dated_at: core.clock.now().floor_to_secs(),
-        articles: &articles,
-        told: &told,
-        note: note.as_deref(),
-    })?;
+    };
+    let now = core.clock.now().floor_to_secs();
+    let compiled = compile(&present.material(core, theme, &issue, now))?;
     let now = preview(core, &compiled.letter, anybody, false).map_err(DigestError::Invalid)?;
     Ok(Compared {
         subjects: (issue.subject, compiled.letter.subject),

@@ -28,6 +28,7 @@ mod page;
 mod pick;
 mod plan;
 mod prepare;
+mod present;
 mod preview;
 mod replay;
 mod schedule;

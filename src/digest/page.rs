@@ -1,13 +1,10 @@
 //! The page of an issue in the browser: rendered from its items as they are now, so that it outlives the letter and follows
 //! withdrawals.
 
-use super::compile::{Material, Medium, view};
-use super::order::arrange;
+use super::compile::{Medium, view};
+use super::present::Present;
 use super::{DigestError, IssueView, store};
-use crate::audience::store::get_newsletter;
 use crate::base::language::Language;
-use crate::newsroom::ArticleState;
-use crate::newsroom::store::{list_articles, list_sections};
 use crate::theme::Theme;
 use crate::work::Core;
 
@@ -21,39 +18,10 @@ pub async fn find_issue_view(
     let Some(issue) = store::find_issue_by_uid(&core.db, uid).await? else {
         return Ok(None);
     };
-    let ids: Vec<i64> = store::list_items(&core.db, issue.id)
-        .await?
-        .into_iter()
-        .map(|(article_id, _)| article_id)
-        .collect();
-    let mut articles = list_articles(&core.db, &ids).await?;
-    articles.retain(|article| article.state == ArticleState::Released);
-    if articles.is_empty() {
+    let Some(present) = Present::read(core, &issue).await? else {
         return Ok(None);
-    }
-    let newsletter = get_newsletter(&core.db, issue.newsletter_id).await?;
-    let sections = list_sections(&core.db).await?;
-    arrange(&mut articles, &sections);
-    let told: Vec<i64> = store::list_notices(&core.db, issue.id)
-        .await?
-        .iter()
-        .map(|notice| notice.article_id)
-        .collect();
-    let told = list_articles(&core.db, &told).await?;
-    let note = store::find_note_of_issue(&core.db, issue.id).await?;
-    let material = Material {
-        config: &core.config,
-        theme,
-        newsletter: &newsletter,
-        sections: &sections,
-        language: &issue.language,
-        local_date: issue.local_date,
-        uid: &issue.uid,
-        dated_at: core.clock.now(),
-        articles: &articles,
-        told: &told,
-        note: note.as_deref(),
     };
+    let material = present.material(core, theme, &issue, core.clock.now());
     Ok(Some(view(&material, Medium::Page)))
 }
 

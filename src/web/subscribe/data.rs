@@ -11,10 +11,10 @@ use serde::Serialize;
 use super::form::Fields;
 use super::limit::Limits;
 use super::notice::{Button, Link, Notice, Words, show as show_notice, without_referrer};
-use super::token::{aged, resend};
+use super::token::{aged, resend, settings_of};
 use crate::audience::{self, MyData};
 use crate::base::language::Language;
-use crate::theme::{Arg, dates};
+use crate::theme::dates;
 use crate::web::WebState;
 use crate::web::client::ClientAddress;
 use crate::web::error::WebError;
@@ -132,10 +132,7 @@ fn ask(state: &WebState, action: String, data: &MyData) -> Result<Response, WebE
             act: "erase",
             label: words.say("delete-my-data"),
         }),
-        small: vec![words.with(
-            "settings-for",
-            &[("address", Arg::Text(&data.masked_address))],
-        )],
+        small: vec![settings_of(&words, &data.masked_address)],
         ..Notice::default()
     };
     show_notice(state, &data.interface, StatusCode::OK, notice)

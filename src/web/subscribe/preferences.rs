@@ -11,7 +11,7 @@ use super::address::{mended, suggestion};
 use super::form::{Errors, Fields, WishesForm, read_pause, read_wishes};
 use super::limit::Limits;
 use super::notice::{Notice, Words, show as show_notice, without_referrer};
-use super::token::{aged, fresh_token, next_mail, resend};
+use super::token::{aged, fresh_token, next_mail, resend, settings_of};
 use crate::audience::{self, AudienceError, Preferences};
 use crate::base::address::EmailAddress;
 use crate::base::token::Purpose;
@@ -244,10 +244,7 @@ async fn ask_data(
             let notice = Notice {
                 title: words.say("check-your-inbox-title"),
                 sentences: vec![words.say("my-data-sent"), words.say("look-in-spam")],
-                small: vec![words.with(
-                    "settings-for",
-                    &[("address", Arg::Text(&preferences.masked_address))],
-                )],
+                small: vec![settings_of(words, &preferences.masked_address)],
                 ..Notice::default()
             };
             show_notice(state, words.language(), StatusCode::OK, notice)

@@ -42,10 +42,7 @@ pub(super) async fn show_confirm(
             act: "confirm",
             label: words.say("confirm-button"),
         }),
-        small: vec![words.with(
-            "settings-for",
-            &[("address", Arg::Text(&preferences.masked_address))],
-        )],
+        small: vec![settings_of(&words, &preferences.masked_address)],
         ..Notice::default()
     };
     show(&state, &preferences.interface, StatusCode::OK, notice)
@@ -233,13 +230,15 @@ fn left(
             act: "rejoin",
             label: words.say("subscribe-again"),
         }),
-        small: vec![words.with(
-            "settings-for",
-            &[("address", Arg::Text(&preferences.masked_address))],
-        )],
+        small: vec![settings_of(words, &preferences.masked_address)],
         ..Notice::default()
     };
     show(state, &preferences.interface, StatusCode::OK, notice)
+}
+
+/// Whose settings these are, below whatever the page says.
+pub(super) fn settings_of(words: &Words<'_>, masked_address: &str) -> String {
+    words.with("settings-for", &[("address", Arg::Text(masked_address))])
 }
 
 /// A link that is too old offers a new one in one tap; one that is not ours says so; everything else is an error.
