@@ -1,18 +1,23 @@
 //! Delivery: letters, and the journal that proves what became of each.
 //!
 //! Upstairs stores a [`NewLetter`] and its [`NewDelivery`]s in a transaction of its own; [`run`] or [`drain`] does the rest.
-//! `worker` claims rows and feeds connections, `session` talks to the relay and holds the final dot back, `writer` makes
+//! `worker` feeds its connections (`send`) from a `queue` of rows it claimed (`claim`) under its `lease`, `session` talks to the relay and holds the final dot back, `writer` makes
 //! intents and outcomes durable in groups, `mime` makes the bytes, `outcome` judges replies. No row is ever lost, and a message
 //! repeats only if its dot was written and no reply was kept. This room knows letters and addresses, never digests.
 
+mod breaker;
+mod claim;
+mod lease;
 pub mod letter;
 mod mime;
 mod outcome;
 mod preview;
 mod provider;
 mod prune;
+mod queue;
 mod queue_id;
 mod replay;
+mod send;
 mod session;
 pub mod store;
 mod transcript;
