@@ -3,6 +3,7 @@
 pub mod address;
 pub mod language;
 pub mod sendable;
+pub mod signing_key;
 pub mod text;
 pub mod time;
 pub mod token;

@@ -4,6 +4,7 @@ mod article;
 mod deliver;
 mod demo;
 mod digest;
+mod dkim;
 mod embed;
 mod explain;
 mod import;
@@ -64,6 +65,8 @@ enum Command {
     Digest(digest::Args),
     /// Send what is due and exit.
     Deliver(deliver::Args),
+    /// Make keys that sign mail, and print what DNS must say of them.
+    Dkim(dkim::Args),
     /// Say why somebody got what they got on a date, or nothing: wishes, stories, mails, the relay's own words.
     Explain(explain::Args),
     /// Print the form to subscribe with, for the pages of other sites: HTML without script.
@@ -102,6 +105,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(args) => serve::run(open(&cli.config, clock).await?, args).await,
         Command::Demo(args) => demo::run(args).await,
+        Command::Dkim(args) => dkim::run(&cli.config, &clock, &args),
         Command::Embed(args) => embed::run(&Config::load(&cli.config)?, &args),
         Command::Migrate => {
             open(&cli.config, clock).await?;

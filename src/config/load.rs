@@ -128,6 +128,7 @@ fn finish(config: &mut Config, folder: &Path) -> Result<(), Finding> {
     config.feeds.check()?;
     config.websub.check()?;
     config.mail.finish(folder)?;
+    super::dkim::finish(config, folder)?;
     config.delivery.check()?;
     config.fetch.check()?;
     if let Some(path) = &mut config.theme.folder {

@@ -4,6 +4,7 @@
 //! (`deploy/jarshy.toml` is parsed by a test). Settings are checked once, here; the rest of the program trusts them.
 
 mod delivery;
+mod dkim;
 mod feeds;
 mod load;
 mod newsroom;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use delivery::{Delivery, Mail, Tls};
+pub use dkim::Dkim;
 pub use feeds::{Feeds, Fetch};
 pub use load::ConfigError;
 pub(crate) use newsroom::parse_hour;
@@ -58,6 +60,9 @@ pub struct Config {
     /// The relay.
     #[serde(default)]
     pub mail: Mail,
+    /// The keys that sign mail.
+    #[serde(default)]
+    pub dkim: Vec<Dkim>,
     /// How mail is sent.
     #[serde(default)]
     pub delivery: Delivery,

@@ -1,7 +1,9 @@
 //! A letter: a compiled message, ready to be personalised and sent.
 
+use super::dkim;
 use super::mime;
 use super::store::{Frozen, insert_letter_row};
+use crate::base::address::EmailAddress;
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::db::{Result, Tx};
@@ -115,10 +117,13 @@ pub async fn insert_letter(tx: &mut Tx, core: &Core, letter: &NewLetter) -> Resu
     for (name, value) in &letter.headers {
         mime::check_header(name, value).map_err(|e| sqlx::Error::Encode(e.into()))?;
     }
+    let sender =
+        EmailAddress::parse(&letter.sender_address).map_err(|e| sqlx::Error::Encode(e.into()))?;
     let frozen = Frozen {
         uid: core.clock.uuid_v7(),
         key_id: core.keys.current_id(),
         format: mime::FORMAT,
+        signed_by: dkim::names_for(&core.config.dkim, sender.domain()),
         created_at: core.clock.now(),
     };
     insert_letter_row(tx, letter, &frozen).await

@@ -2,15 +2,18 @@
 //!
 //! Upstairs stores a [`NewLetter`] and its [`NewDelivery`]s in a transaction of its own; [`run`] or [`drain`] does the rest.
 //! `worker` feeds its connections (`send`) from a `queue` of rows it claimed (`claim`) under its `lease`, `session` talks to the relay and holds the final dot back, `writer` makes
-//! intents and outcomes durable in groups, `mime` makes the bytes, `outcome` judges replies. No row is ever lost, and a message
-//! repeats only if its dot was written and no reply was kept. This room knows letters and addresses, never digests.
+//! intents and outcomes durable in groups, `mime` makes the bytes and `dkim` signs them, on the threads of the `press`, `outcome`
+//! judges replies. No row is ever lost, and a message repeats only if its dot was written and no reply was kept. This room knows
+//! letters and addresses, never digests.
 
 mod breaker;
 mod claim;
+mod dkim;
 mod lease;
 pub mod letter;
 mod mime;
 mod outcome;
+mod press;
 mod preview;
 mod provider;
 mod prune;
@@ -25,6 +28,7 @@ mod trial;
 mod worker;
 mod writer;
 
+pub use dkim::sign;
 pub use letter::{LetterKind, NewDelivery, NewLetter};
 pub use mime::{Addressee, Letter, Template, compose};
 pub use preview::{Preview, preview};

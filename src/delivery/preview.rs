@@ -1,7 +1,9 @@
 //! What a letter would look like, without storing or sending it.
 
 use super::NewLetter;
-use super::mime::{Addressee, Letter, Template, compose};
+use super::dkim;
+use super::mime::{Addressee, Letter, Template};
+use super::press::write;
 use crate::base::address::EmailAddress;
 use crate::base::token::{Claims, Purpose};
 use crate::work::Core;
@@ -54,6 +56,7 @@ pub(super) fn compose_for_nobody(
     number: i64,
     is_text_only: bool,
 ) -> Result<Vec<u8>, String> {
+    let sender_address = EmailAddress::parse(&letter.sender_address)?;
     let stored = Letter {
         id: 0,
         uid: NOBODY.to_owned(),
@@ -61,7 +64,8 @@ pub(super) fn compose_for_nobody(
         scope: letter.scope.clone(),
         language: letter.language.to_string(),
         sender_name: letter.sender_name.clone(),
-        sender_address: EmailAddress::parse(&letter.sender_address)?,
+        signed_by: dkim::names_for(&core.config.dkim, sender_address.domain()),
+        sender_address,
         reply_to: letter
             .reply_to
             .as_deref()
@@ -85,5 +89,5 @@ pub(super) fn compose_for_nobody(
         address,
         is_text_only,
     };
-    compose(&stored, &core.keys, &to)
+    write(core, &stored, &to)
 }

@@ -1,7 +1,8 @@
 //! A mail of the past, byte for byte: everything that decides its bytes stands in its letter and its row.
 
 use super::DeliveryError;
-use super::mime::{Addressee, Letter, compose};
+use super::mime::{Addressee, Letter};
+use super::press::write;
 use super::preview::{NOBODY, Preview};
 use super::store::{self, Row};
 use crate::base::address::EmailAddress;
@@ -60,7 +61,7 @@ fn shown(core: &Core, letter: &Letter, to: &Addressee<'_>) -> Result<Preview, St
         )
     };
     Ok(Preview {
-        source: compose(letter, &core.keys, to)?,
+        source: write(core, letter, to)?,
         html: letter.html.fill(token).replace("\r\n", "\n"),
         text: letter.text.fill(token).replace("\r\n", "\n"),
     })

@@ -7,8 +7,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use super::breaker::{AWAY, TROUBLE};
-use super::mime::{self, Addressee, Letter};
+use super::mime::Letter;
 use super::outcome::{Class, Reply, Stage, Verdict, judge, retry_delay_millis};
+use super::press::Reader;
 use super::session::{Sent, Session};
 use super::store::{self, Claimed, Outcome};
 use super::worker::{POLL, Worker, lock};
@@ -129,15 +130,16 @@ impl Worker {
                 return Ok(None);
             }
         };
-        let to = Addressee {
+        let envelope = address.envelope();
+        let reader = Reader {
             delivery_id: row.key.id,
-            uid: &row.recipient_uid,
+            uid: row.recipient_uid.clone(),
             epoch: row.recipient_epoch,
-            address: &address,
+            address,
             is_text_only: row.is_text_only,
         };
-        match mime::compose(&letter, &self.core.keys, &to) {
-            Ok(message) => Ok(Some((message, (address.envelope(), letter.key_id)))),
+        match self.press.write(&letter, reader).await {
+            Ok(message) => Ok(Some((message, (envelope, letter.key_id)))),
             Err(error) => {
                 tracing::error!(letter = letter.id, error, "the letter cannot be written");
                 self.fail(row, Class::Content, &error);

@@ -12,6 +12,7 @@ use super::DeliveryError;
 use super::breaker::Breaker;
 use super::lease::{keep_lease, register, take_over};
 use super::mime::Letter;
+use super::press::Press;
 use super::queue::Queue;
 use super::send::serve;
 use super::session::Relay;
@@ -38,6 +39,8 @@ pub struct Worker {
     pub core: Core,
     /// How to reach the relay.
     pub relay: Relay,
+    /// Where messages are written and signed.
+    pub press: Press,
     /// The door to the journal.
     pub writer: Writer,
     /// Rows that are claimed and not settled.
@@ -63,6 +66,8 @@ pub async fn work(
     until: Until,
 ) -> Result<(), DeliveryError> {
     let relay = Relay::new(&core.config)?;
+    let press = Press::start(core)
+        .map_err(|error| DeliveryError::Settings(format!("no thread can be started: {error}")))?;
     let settings = &core.config.delivery;
     let target = settings.connections * 4;
     let tracker = Arc::new(Tracker::new(target / 2));
@@ -71,6 +76,7 @@ pub async fn work(
     let worker = Arc::new(Worker {
         core: core.clone(),
         relay,
+        press,
         writer,
         tracker,
         queue: Queue::default(),

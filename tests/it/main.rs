@@ -35,6 +35,7 @@ mod polls;
 mod replay;
 mod rules;
 mod search;
+mod signing;
 mod site;
 mod sql;
 mod subscribe;

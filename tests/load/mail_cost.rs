@@ -66,6 +66,7 @@ fn main() {
         headers: vec![("List-Unsubscribe".to_owned(), Template::new(link))],
         dated_at: Timestamp::from_millis(1_772_247_600_000),
         key_id: 1,
+        signed_by: vec![],
     };
     let address = EmailAddress::parse("aigerim@example.kz").unwrap();
     let (mut size, mut seen) = (0, 0);

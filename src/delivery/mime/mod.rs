@@ -49,6 +49,8 @@ pub struct Letter {
     pub dated_at: Timestamp,
     /// The key of its tokens.
     pub key_id: i64,
+    /// The DKIM keys that sign it, by the names of their records; none: it is sent unsigned.
+    pub signed_by: Vec<String>,
 }
 
 /// Whom one message is for.
@@ -196,6 +198,7 @@ mod tests {
             ],
             dated_at: Timestamp::from_millis(1_772_247_600_000),
             key_id: 1,
+            signed_by: vec![],
         }
     }
 

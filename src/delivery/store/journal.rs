@@ -165,9 +165,10 @@ pub async fn find_letter(db: &Db, id: i64) -> Result<Option<Letter>> {
         String,
         Timestamp,
         i64,
+        Option<String>,
     );
     let row: Option<Row> = on_db!(db, c => sqlx::query_as(
-        "SELECT uid, kind, scope, language, sender, reply_to, subject, html, text, headers, dated_at, key_id \
+        "SELECT uid, kind, scope, language, sender, reply_to, subject, html, text, headers, dated_at, key_id, selector \
          FROM letter WHERE id = $1")
         .bind(id).fetch_optional(c).await)?;
     let Some(row) = row else { return Ok(None) };
@@ -184,6 +185,7 @@ pub async fn find_letter(db: &Db, id: i64) -> Result<Option<Letter>> {
         headers,
         dated_at,
         key_id,
+        selector,
     ) = row;
     let Some(text) = text else { return Ok(None) };
     let unreadable = |error: serde_json::Error| sqlx::Error::Decode(error.into());
@@ -211,6 +213,11 @@ pub async fn find_letter(db: &Db, id: i64) -> Result<Option<Letter>> {
             .collect(),
         dated_at,
         key_id,
+        signed_by: selector
+            .unwrap_or_default()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect(),
     }))
 }
 

@@ -15,6 +15,8 @@ pub struct Frozen {
     pub key_id: i64,
     /// The version of the writer.
     pub format: i64,
+    /// The names of the DKIM keys that sign it.
+    pub signed_by: Vec<String>,
     /// Now.
     pub created_at: Timestamp,
 }
@@ -30,14 +32,15 @@ pub async fn insert_letter_row(tx: &mut Tx, letter: &NewLetter, frozen: &Frozen)
     } else {
         "hold"
     };
+    let selector = (!frozen.signed_by.is_empty()).then(|| frozen.signed_by.join(" "));
     on_tx!(tx, c => sqlx::query_scalar(
         "INSERT INTO letter (uid, kind, scope, language, priority, sender, reply_to, subject, html, text, headers, dated_at, \
-         key_id, format, uncertain, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) RETURNING id")
+         key_id, format, uncertain, created_at, selector) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) RETURNING id")
         .bind(&frozen.uid).bind(letter.kind.as_str()).bind(&letter.scope).bind(letter.language.as_str())
         .bind(letter.kind.priority()).bind(sender).bind(&letter.reply_to).bind(&letter.subject).bind(&letter.html)
         .bind(&letter.text).bind(headers).bind(letter.dated_at.floor_to_secs()).bind(frozen.key_id)
-        .bind(frozen.format).bind(uncertain).bind(frozen.created_at).fetch_one(c).await)
+        .bind(frozen.format).bind(uncertain).bind(frozen.created_at).bind(selector).fetch_one(c).await)
 }
 
 /// Those that are not open stand in an index of their own: `state` comes behind the texts in the row, and reading so far costs
