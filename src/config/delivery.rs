@@ -72,6 +72,14 @@ impl Mail {
                 "Write the host and port your provider gave you",
             ));
         }
+        // A name in other letters has one in ASCII, which every relay reads (RFC 5890 section 2.3.2.1).
+        for name in [&mut self.host, &mut self.ehlo_name, &mut self.bounce_domain] {
+            if !name.is_ascii()
+                && let Ok(url::Host::Domain(ascii)) = url::Host::parse(name)
+            {
+                *name = ascii;
+            }
+        }
         for (key, name) in [
             ("mail.ehlo_name", &self.ehlo_name),
             ("mail.bounce_domain", &self.bounce_domain),
@@ -127,6 +135,8 @@ pub struct Delivery {
     pub connections: usize,
     /// Messages over one connection before it is renewed.
     pub messages_per_connection: usize,
+    /// How long one connection is used before it is renewed.
+    pub connection_age_secs: u64,
     /// How long a worker is believed alive without a sign.
     pub lease_secs: i64,
     /// How often a worker gives a sign.
@@ -154,6 +164,7 @@ impl Default for Delivery {
         Self {
             connections: 8,
             messages_per_connection: 100,
+            connection_age_secs: 300,
             lease_secs: 60,
             renew_secs: 15,
             resend_wait_secs: 900,
@@ -193,6 +204,13 @@ impl Delivery {
                 "delivery.messages_per_connection",
                 "is 0",
                 "Write 100",
+            ));
+        }
+        if self.connection_age_secs == 0 {
+            return Err(Finding::new(
+                "delivery.connection_age_secs",
+                "is 0",
+                "Write 300",
             ));
         }
         if self.renew_secs < 1 || self.lease_secs < self.renew_secs * 2 {

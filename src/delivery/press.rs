@@ -6,6 +6,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::dkim;
@@ -84,10 +85,10 @@ impl Press {
     }
 
     /// Has one message written. Panics where the writing does, so that the caller's guard against panics sees it.
-    pub async fn write(&self, letter: &Arc<Letter>, reader: Reader) -> Result<Vec<u8>, String> {
+    pub async fn write(&self, letter: &Arc<Letter>, reader: Reader) -> Result<Bytes, String> {
         if letter.signed_by.is_empty() {
             // Copying and encoding take less time than the way to another thread and back is worth.
-            return write(&self.core, letter, &reader.addressee());
+            return write(&self.core, letter, &reader.addressee()).map(Bytes::from);
         }
         let (done, written) = oneshot::channel();
         let order = Order {
@@ -97,7 +98,8 @@ impl Press {
         };
         let is_taken = self.orders.send(order).await.is_ok();
         assert!(is_taken, "the press has no threads");
-        written.await.expect("the press failed at a message")
+        let written = written.await.expect("the press failed at a message");
+        written.map(Bytes::from)
     }
 }
 

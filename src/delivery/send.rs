@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 
 use super::breaker::{AWAY, TROUBLE};
@@ -118,7 +119,7 @@ impl Worker {
     }
 
     /// The message, and the envelope address with the letter's key; `None` if the row was settled instead.
-    async fn compose(&self, row: &Claimed) -> crate::db::Result<Option<(Vec<u8>, (String, i64))>> {
+    async fn compose(&self, row: &Claimed) -> crate::db::Result<Option<(Bytes, (String, i64))>> {
         let Some(letter) = self.letter(row.key.letter_id).await? else {
             self.fail(row, Class::Content, "the letter's body is gone");
             return Ok(None);
@@ -247,7 +248,6 @@ impl Worker {
 /// One connection: takes rows until the queue is closed.
 pub async fn serve(worker: Arc<Worker>, is_reserved: bool) {
     let mut session: Option<Session> = None;
-    let limit = worker.core.config.delivery.messages_per_connection;
     loop {
         let row = if session.is_some() {
             let waiting = tokio::time::timeout(IDLE, worker.queue.pop(is_reserved)).await;
@@ -276,7 +276,7 @@ pub async fn serve(worker: Arc<Worker>, is_reserved: bool) {
             worker.is_dirty.store(true, Ordering::SeqCst);
             worker.tracker.settle();
         }
-        if session.as_ref().is_some_and(|s| s.messages >= limit)
+        if session.as_ref().is_some_and(Session::is_worn)
             && let Some(worn) = session.take()
         {
             worn.quit().await;

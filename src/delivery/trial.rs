@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::outcome::{Class, Stage, Verdict, judge};
@@ -55,7 +56,12 @@ pub async fn send_trial(
         Ok(mut session) => {
             let intent = async { Some(Instant::now()) };
             let sent = session
-                .send(&from, &address.envelope(), &source, intent)
+                .send(
+                    &from,
+                    &address.envelope(),
+                    &Bytes::from(source.clone()),
+                    intent,
+                )
                 .await;
             session.quit().await;
             sent

@@ -37,6 +37,7 @@ mod rules;
 mod search;
 mod signing;
 mod site;
+mod smtp;
 mod sql;
 mod subscribe;
 mod support;

@@ -168,6 +168,17 @@ async fn plan(core: &Core, letter: &NewLetter, addresses: &[&str]) {
     tx.commit().await.unwrap();
 }
 
+/// One unsigned digest for each of these.
+pub async fn plan_plain(core: &Core, addresses: &[&str]) {
+    let letter = letter(
+        core,
+        "Жол ашылды",
+        "<p>Асуда жол ашылды.</p>",
+        ".\n..\nЖол ашылды.",
+    );
+    plan(core, &letter, addresses).await;
+}
+
 async fn drain(core: &Core) {
     let _ = delivery::drain(core, &CancellationToken::new()).await;
 }
