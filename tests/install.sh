@@ -16,6 +16,11 @@ need openssl openssl
 need cc build-essential
 need caddy caddy
 need spamassassin spamassassin
+need /usr/sbin/dovecot dovecot-core
+need /usr/lib/dovecot/lmtp dovecot-lmtpd
+need /usr/lib/dovecot/imap dovecot-imapd
+need /usr/bin/sievec dovecot-sieve
+need rspamd rspamd
 need systemd-analyze systemd
 need wrk wrk
 need node nodejs

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-MODULES = ["settings", "feeds", "caches", "directories", "websub", "mail", "letters", "instances", "demo", "browser"]
+MODULES = ["settings", "feeds", "caches", "directories", "websub", "mail", "relays", "letters", "instances", "demo", "browser"]
 
 
 def main():
