@@ -23,8 +23,11 @@ use crate::delivery::store::{Entry, ensure_lane, lock_letters};
 use crate::theme::Theme;
 use crate::work::Core;
 
-/// People in one transaction.
-const CHUNK: i64 = 5_000;
+/// People in one transaction. SQLite has one writer and no rows to lock, and each commit writes every page of the indexes anew: there
+/// more people at once cost half a second and a third of the pages.
+const fn chunk_size(core: &Core) -> i64 {
+    if core.db.is_postgres() { 5_000 } else { 20_000 }
+}
 
 /// The local date that passes the date rule of every subscription: immediate mail has none.
 const ANY_DATE: &str = "9999-12-31";
@@ -35,8 +38,24 @@ const ANY_DATE: &str = "9999-12-31";
 pub async fn work_runs(core: &Core, theme: &Theme) -> Result<Vec<RunReport>, DigestError> {
     let mut closed = Vec::new();
     let mut morning = Morning::default();
-    for run in store::list_open_runs(&core.db, core.clock.now(), false).await? {
-        match work_run(core, theme, &mut morning, &run).await {
+    let runs = store::list_open_runs(&core.db, core.clock.now(), false).await?;
+    let mut rest = &runs[..];
+    while !rest.is_empty() {
+        match work_together(core, theme, &mut morning, rest).await {
+            Ok((count, reports)) => {
+                closed.extend(reports);
+                rest = &rest[count..];
+            }
+            Err(error) => {
+                tracing::warn!(%error, "runs could not be planned together; the next one is planned alone");
+            }
+        }
+        // The next one is too large for that, asks for something new, or has a trouble of its own.
+        let Some((run, others)) = rest.split_first() else {
+            break;
+        };
+        rest = others;
+        match work_run(core, theme, &mut morning, run).await {
             Ok(report) => closed.extend(report),
             Err(error) => {
                 tracing::error!(run_id = run.id, %error, "a run could not be worked on and stays open");
@@ -44,6 +63,103 @@ pub async fn work_runs(core: &Core, theme: &Theme) -> Result<Vec<RunReport>, Dig
         }
     }
     Ok(closed)
+}
+
+/// Plans as many of those runs as a transaction holds, from the first on, while each is small and asks for nothing that is not there
+/// yet. Returns how many, and the reports of those that are closed now. Most slots of a morning have few people, and a transaction
+/// for each would cost more than the people.
+async fn work_together(
+    core: &Core,
+    theme: &Theme,
+    morning: &mut Morning,
+    runs: &[OpenRun],
+) -> Result<(usize, Vec<RunReport>), DigestError> {
+    let mut tx = core.db.begin().await?;
+    let planned = match plan_together(core, theme, morning, &mut tx, runs).await {
+        Ok(planned) => planned,
+        Err(error) => {
+            // One that is merely dropped holds its people a moment longer, and the next try would pass them over as another's.
+            tx.rollback().await?;
+            return Err(error);
+        }
+    };
+    tx.commit().await?;
+    if !planned.is_empty() {
+        core.bells.queued.notify_waiters();
+    }
+    let count = planned.len();
+    let mut reports = Vec::new();
+    for mut one in planned {
+        if one.closed.is_none() {
+            // Another planner held somebody a moment ago, or somebody was set aside.
+            let mut tx = core.db.begin().await?;
+            one.closed = close_in(core, &mut tx, one.run, &one.slot, &one.date).await?;
+            tx.commit().await?;
+        }
+        if let Some((state, sums)) = one.closed {
+            reports.push(one.tally.report(one.run, &one.slot, state, sums));
+        }
+    }
+    Ok((count, reports))
+}
+
+/// A run that was planned together with others.
+struct Together<'a> {
+    run: &'a OpenRun,
+    slot: Slot,
+    date: String,
+    tally: Tally,
+    closed: Option<Closed>,
+}
+
+async fn plan_together<'a>(
+    core: &'a Core,
+    theme: &'a Theme,
+    morning: &mut Morning,
+    tx: &mut Tx,
+    runs: &'a [OpenRun],
+) -> Result<Vec<Together<'a>>, DigestError> {
+    let (mut done, mut people) = (Vec::new(), 0);
+    for run in runs {
+        if people >= chunk_size(core) || core.clock.now() >= run.expires_at {
+            break;
+        }
+        let mut planner = Planner::new(core, theme, morning, run).await?;
+        let closed = match planner.plan_chunk(tx, true).await? {
+            Step::Planned(planned) => {
+                planner.count(&planned.mailed);
+                people += planned.people;
+                planned.closed
+            }
+            Step::Nobody => close_in(core, tx, run, &planner.slot, &planner.date).await?,
+            Step::Gone => {
+                return Err(DigestError::Invalid(format!(
+                    "run {} was closed or held meanwhile",
+                    run.id
+                )));
+            }
+            Step::Large | Step::Stale | Step::Missing(..) => {
+                morning.put(planner.share);
+                break;
+            }
+        };
+        let Planner {
+            slot,
+            date,
+            share,
+            tally,
+            ..
+        } = planner;
+        morning.put(share);
+        done.push(Together {
+            run,
+            slot,
+            date,
+            tally,
+            closed,
+        });
+    }
+    Ok(done)
 }
 
 /// How many runs are open and not held: after [`work_runs`], those that failed or that another planner is still at.
@@ -143,14 +259,30 @@ struct Planner<'a> {
 /// The sums of a run that was closed, and how: `done` or `cut`.
 type Closed = (&'static str, (i64, i64));
 
+/// A chunk that was planned, before it is committed.
+struct Planned {
+    /// Who gets which content.
+    mailed: BTreeMap<Content, Vec<Member>>,
+    /// How many were moved on.
+    people: i64,
+    /// The last row.
+    last: i64,
+    /// There are no more.
+    is_last: bool,
+    /// The last chunk closed the run.
+    closed: Option<Closed>,
+}
+
 /// What one try at a chunk gave.
 enum Step {
-    /// People were planned, and there may be more.
-    Planned,
-    /// This was the last chunk, and it closed the run.
-    Closed(Closed),
-    /// Nobody is left that this planner could take; or somebody else closed the run, or holds it.
+    /// People were planned.
+    Planned(Planned),
+    /// Nobody is left that this planner could take.
     Nobody,
+    /// Somebody else closed the run, or holds it: nothing of the transaction may be kept.
+    Gone,
+    /// It has more people than one chunk, which was not wanted.
+    Large,
     /// Contents without a letter, providers without a lane.
     Missing(Vec<Content>, Vec<String>),
     /// Something was withdrawn meanwhile.
@@ -163,17 +295,7 @@ async fn work_run(
     morning: &mut Morning,
     run: &OpenRun,
 ) -> Result<Option<RunReport>, DigestError> {
-    let (slot, share) = morning.take(core, run).await?;
-    let mut planner = Planner {
-        core,
-        theme,
-        run,
-        date: rule_date(run, &slot),
-        slot,
-        share,
-        after: 0,
-        tally: Tally::default(),
-    };
+    let mut planner = Planner::new(core, theme, morning, run).await?;
     let mut closed = None;
     if core.clock.now() < run.expires_at {
         closed = planner.plan_all().await?;
@@ -188,7 +310,26 @@ async fn work_run(
     Ok(closed.map(|(state, sums)| tally.report(run, &slot, state, sums)))
 }
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
+    async fn new(
+        core: &'a Core,
+        theme: &'a Theme,
+        morning: &mut Morning,
+        run: &'a OpenRun,
+    ) -> Result<Self, DigestError> {
+        let (slot, share) = morning.take(core, run).await?;
+        Ok(Self {
+            core,
+            theme,
+            run,
+            date: rule_date(run, &slot),
+            slot,
+            share,
+            after: 0,
+            tally: Tally::default(),
+        })
+    }
+
     /// False if something of the content is not live any more, or no mail can be made of it: then the chunks pick again.
     async fn prepare_one(&mut self, content: &Content) -> Result<bool, DigestError> {
         if self.share.issues.contains_key(content) {
@@ -236,14 +377,15 @@ impl Planner<'_> {
                 other => other?,
             };
             match step {
-                Step::Nobody => return Ok(None),
-                Step::Closed(closed) => {
+                Step::Nobody | Step::Gone | Step::Large => return Ok(None),
+                Step::Planned(planned) => {
+                    self.after = planned.last;
+                    self.count(&planned.mailed);
                     self.core.bells.queued.notify_waiters();
-                    return Ok(Some(closed));
-                }
-                Step::Planned => {
+                    if planned.is_last {
+                        return Ok(planned.closed);
+                    }
                     idle = 0;
-                    self.core.bells.queued.notify_waiters();
                     continue;
                 }
                 Step::Missing(contents, providers) => {
@@ -287,31 +429,34 @@ impl Planner<'_> {
 
     /// Locks, divides and plans one chunk in one transaction.
     async fn try_chunk(&mut self) -> Result<Step, DigestError> {
-        let run = self.run;
         let mut tx = self.core.db.begin().await?;
-        let members = lock_chunk(
-            &mut tx,
-            self.slot.id,
-            self.after,
-            run.to_no,
-            &self.date,
-            CHUNK,
-        )
-        .await?;
+        let step = self.plan_chunk(&mut tx, false).await;
+        if matches!(step, Ok(Step::Planned(_))) {
+            tx.commit().await?;
+        } else {
+            tx.rollback().await?;
+        }
+        step
+    }
+
+    /// Locks, divides and plans one chunk; with `whole`, only if the run has no more people than that.
+    async fn plan_chunk(&mut self, tx: &mut Tx, whole: bool) -> Result<Step, DigestError> {
+        let run = self.run;
+        let size = chunk_size(self.core);
+        let members = lock_chunk(tx, self.slot.id, self.after, run.to_no, &self.date, size).await?;
         let Some(last) = members.last().map(|member| member.id) else {
             return Ok(Step::Nobody);
         };
-        let is_last = (members.len() as i64) < CHUNK;
+        let is_last = (members.len() as i64) < size;
+        if whole && !is_last {
+            return Ok(Step::Large);
+        }
         let Divided {
             mailed,
             empty,
             untold,
             told,
-        } = self
-            .share
-            .gathered
-            .divide(self.core, &mut tx, members)
-            .await?;
+        } = self.share.gathered.divide(self.core, tx, members).await?;
         let missing: Vec<Content> = mailed
             .keys()
             .filter(|content| !self.share.issues.contains_key(content))
@@ -325,7 +470,6 @@ impl Planner<'_> {
             .collect();
         if !missing.is_empty() || !providers.is_empty() {
             let providers = providers.into_iter().cloned().collect();
-            tx.rollback().await?;
             return Ok(Step::Missing(missing, providers));
         }
         // Those whose issue does not compile are in neither list: they keep their place.
@@ -338,22 +482,22 @@ impl Planner<'_> {
                     .extend(people.iter().map(|member| member.id));
             }
         }
-        if !self.fan_out(&mut tx, &of_letter).await? {
+        if !self.fan_out(tx, &of_letter).await? {
             return Ok(Step::Stale);
         }
         if !untold.is_empty() {
-            mark_untold(&mut tx, &untold).await?;
+            mark_untold(tx, &untold).await?;
         }
         let served: Vec<i64> = of_letter.into_values().flatten().collect();
         if !told.is_empty() {
             let mailed: BTreeSet<i64> = served.iter().copied().collect();
             let told: Vec<i64> = told.into_iter().filter(|id| mailed.contains(id)).collect();
-            mark_told(&mut tx, &told).await?;
+            mark_told(tx, &told).await?;
         }
         let last_date =
             (!matches!(self.slot.cadence, Cadence::Immediate)).then(|| run.local_date.to_string());
-        let moved = advance(&mut tx, &served, run.to_no, last_date.as_deref()).await?
-            + advance(&mut tx, &empty, run.to_no, None).await?;
+        let moved = advance(tx, &served, run.to_no, last_date.as_deref()).await?
+            + advance(tx, &empty, run.to_no, None).await?;
         if moved as usize != served.len() + empty.len() {
             return Err(DigestError::Invalid(format!(
                 "run {}: {} people were locked and {moved} moved on; nothing of it is kept",
@@ -362,23 +506,22 @@ impl Planner<'_> {
             )));
         }
         let is_open =
-            store::add_to_run(&mut tx, run.id, served.len() as i64, empty.len() as i64).await?;
+            store::add_to_run(tx, run.id, served.len() as i64, empty.len() as i64).await?;
         if !is_open {
-            return Ok(Step::Nobody);
+            return Ok(Step::Gone);
         }
         let closed = if is_last {
-            self.close_in(&mut tx).await?
+            close_in(self.core, tx, run, &self.slot, &self.date).await?
         } else {
             None
         };
-        tx.commit().await?;
-        self.after = last;
-        self.count(&mailed);
-        Ok(match closed {
-            Some(closed) => Step::Closed(closed),
-            None if is_last => Step::Nobody,
-            None => Step::Planned,
-        })
+        Ok(Step::Planned(Planned {
+            people: (served.len() + empty.len()) as i64,
+            mailed,
+            last,
+            is_last,
+            closed,
+        }))
     }
 
     /// Stores the deliveries of a chunk; false if a letter was replaced meanwhile.
@@ -441,26 +584,31 @@ impl Planner<'_> {
     /// Closes the run if nobody is left (`done`) or its time is over (`cut`); else it stays open for whoever holds the rest.
     async fn close(&self) -> Result<Option<Closed>, DigestError> {
         let mut tx = self.core.db.begin().await?;
-        let closed = self.close_in(&mut tx).await?;
+        let closed = close_in(self.core, &mut tx, self.run, &self.slot, &self.date).await?;
         tx.commit().await?;
         Ok(closed)
     }
+}
 
-    async fn close_in(&self, tx: &mut Tx) -> Result<Option<Closed>, DigestError> {
-        let run = self.run;
-        let now = self.core.clock.now();
-        let state = if !is_anyone_due(tx, self.slot.id, run.to_no, &self.date).await? {
-            "done"
-        } else if now >= run.expires_at {
-            tracing::warn!(
-                run_id = run.id,
-                "a run was cut: its time is over; the rest keep their place"
-            );
-            "cut"
-        } else {
-            return Ok(None);
-        };
-        let sums = store::close_run(tx, run.id, state, now).await?;
-        Ok(sums.map(|sums| (state, sums)))
-    }
+async fn close_in(
+    core: &Core,
+    tx: &mut Tx,
+    run: &OpenRun,
+    slot: &Slot,
+    date: &str,
+) -> Result<Option<Closed>, DigestError> {
+    let now = core.clock.now();
+    let state = if !is_anyone_due(tx, slot.id, run.to_no, date).await? {
+        "done"
+    } else if now >= run.expires_at {
+        tracing::warn!(
+            run_id = run.id,
+            "a run was cut: its time is over; the rest keep their place"
+        );
+        "cut"
+    } else {
+        return Ok(None);
+    };
+    let sums = store::close_run(tx, run.id, state, now).await?;
+    Ok(sums.map(|sums| (state, sums)))
 }

@@ -18,6 +18,7 @@ import zoneinfo
 from pathlib import Path
 
 BIN = os.environ["JARSHY_BIN"]
+COST = os.environ["MAIL_COST"]
 PEOPLE, SMALL = int(os.environ["PEOPLE"]), int(os.environ["SMALL"])
 ENGINES = os.environ["ENGINES"].split()
 POSTGRES = os.environ.get("POSTGRES", "")
@@ -370,10 +371,29 @@ def morning(engine, count):
     if wrong != [(0,)]:
         sys.exit(f"{wrong} people did not move on")
     run(BIN, "--config", config, "verify", "--json", stdout=subprocess.DEVNULL)
+    digest = WORK / "digest"
+    if not digest.exists():
+        soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+        run(BIN, "--config", config, "--at", soon.strftime("%Y-%m-%dT%H:%M:%SZ"), "digest", "preview", "--languages", "kk,ru",
+            "--out", digest, stdout=subprocess.DEVNULL)
     database.drop()
     print(f"# {engine.name}: {served} of {count} people in {len(SLOTS)} slots, {issues} issues: planned in {wall:.1f} s ({cpu:.1f} s CPU), "
           f"bare {bare_rows} rows in {bare:.1f} s", flush=True)
     return wall / deliveries, bare / bare_rows, memory, issues
+
+
+def mail_cost():
+    """Microseconds for one person's mail and for one RSA-2048 signature, one after the other on the same core."""
+    core = ("taskset", "-c", "0")
+    _, _, _, said = measured(*core, COST, WORK / "digest" / "digest.html", WORK / "digest" / "digest.txt")
+    mail, size = float(said.split()[0]), int(said.split()[1])
+    _, _, _, said = measured(*core, "openssl", "speed", "-seconds", "3", "rsa2048")
+    line = next(line for line in said.splitlines() if line.startswith("rsa 2048"))
+    signature = float(line.split()[3].rstrip("s")) * 1e6
+    figure("mail_bytes", size)
+    figure("mail_microseconds", f"{mail:.0f}")
+    figure("rsa_2048_signature_microseconds", f"{signature:.0f}")
+    figure("mail_of_a_signature", f"{mail / signature:.2f}")
 
 
 def main():
@@ -389,6 +409,8 @@ def main():
         figure(f"{engine.name}_fanout_memory_mb", f"{memory / 1e6:.0f}")
         if SMALL:
             figure(f"{engine.name}_fanout_memory_of_{SMALL}_mb", f"{little / 1e6:.0f}")
+    if Path(COST).exists():
+        mail_cost()
 
 
 main()

@@ -10,6 +10,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 JARSHY_BIN=$(realpath "${JARSHY_BIN:-target/release/jarshy}")
+# `cargo build --release --example mail_cost`; without it that part is left out.
+export MAIL_COST=${MAIL_COST:-$(dirname "$JARSHY_BIN")/examples/mail_cost}
 export JARSHY_BIN PEOPLE=${PEOPLE:-1000000} ENGINES=${ENGINES:-sqlite postgres}
 export SMALL=${SMALL:-$((PEOPLE / 10))}
 work=$(mktemp -d)
