@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::bundle::rule_date;
 use super::foresight::Foresight;
 use super::gather::{Content, Divided, Gathered};
 use super::open::decide_in;
-use super::plan::{Tally, rule_date};
 use super::preview::compile_only;
 use super::store::{self, OpenRun};
+use super::tally::{Tally, Told};
 use super::{DigestError, RunReport};
 use crate::audience::resume_paused_in;
 use crate::audience::store::{
-    advance, get_newsletter, list_due_slots, lock_chunk, lock_slot, update_slot_next,
+    Due, advance, get_newsletter, list_due_slots, lock_chunk, lock_slot, update_slot_next,
 };
 use crate::db::Tx;
 use crate::theme::Theme;
@@ -88,9 +89,16 @@ async fn plan_one_dry(
     gathered.foresee(foreseen.clone());
     let (mut tally, date) = (Tally::default(), rule_date(run, &slot));
     let (mut mailed_count, mut empty_count) = (0, 0);
-    let mut subjects: BTreeMap<Content, String> = BTreeMap::new();
+    let mut met: BTreeMap<Content, i64> = BTreeMap::new();
+    let mut subjects: Vec<String> = Vec::new();
+    let due = Due {
+        slots: &[slot.id],
+        to_no: run.to_no,
+        local_date: &date,
+        is_scan: false,
+    };
     loop {
-        let members = lock_chunk(tx, slot.id, 0, run.to_no, &date, 5_000).await?;
+        let members = lock_chunk(tx, &due, (0, i64::MAX), 5_000).await?;
         if members.is_empty() {
             break;
         }
@@ -98,28 +106,44 @@ async fn plan_one_dry(
         let Divided { mailed, empty, .. } = gathered.divide(core, tx, members).await?;
         empty_count += empty.len() as i64;
         for (content, people) in mailed {
-            if !subjects.contains_key(&content) {
+            let number = if let Some(known) = met.get(&content) {
+                *known
+            } else {
                 let compiled =
                     compile_only(core, theme, &gathered, &content, run.local_date, run.due_at)
                         .await;
-                let subject = match compiled {
+                subjects.push(match compiled {
                     Ok(compiled) => compiled.map_or_else(String::new, |c| c.letter.subject),
                     // The real plan sets it aside with an alarm, and its people keep their place.
                     Err(error) => format!("✗ would be set aside: {error}"),
-                };
-                subjects.insert(content.clone(), subject);
-            }
-            if !subjects[&content].starts_with('✗') {
+                });
+                met.insert(content, subjects.len() as i64 - 1);
+                subjects.len() as i64 - 1
+            };
+            if !subjects[number as usize].starts_with('✗') {
                 mailed_count += people.len() as i64;
             }
-            for member in people {
-                let languages = gathered
-                    .selection(member.selection_id)
-                    .map_or(&[][..], |selection| &selection.languages);
-                tally.add(languages, &subjects[&content], &content, 1);
+            for member in &people {
+                tally.add(number, member);
             }
         }
         advance(tx, &ids, run.to_no, None).await?;
     }
-    Ok(tally.report(run, &slot, "open", (mailed_count, empty_count)))
+    let told: BTreeMap<i64, Told<'_>> = met
+        .iter()
+        .map(|(content, number)| {
+            let subject = &subjects[*number as usize];
+            (*number, Told { subject, content })
+        })
+        .collect();
+    Ok(tally.report(
+        (run, &slot),
+        "open",
+        (mailed_count, empty_count),
+        |number| told.get(&number).copied(),
+        |selection| {
+            let known = gathered.selection(selection);
+            known.map_or_else(Vec::new, |selection| selection.languages.clone())
+        },
+    ))
 }

@@ -39,11 +39,11 @@ pub struct Content {
 pub struct Divided {
     /// Who gets which content.
     pub mailed: BTreeMap<Content, Vec<Member>>,
-    /// Rows of those for whom there is nothing.
-    pub empty: Vec<i64>,
-    /// Those among them for whom a correction or a withdrawal waits until they get a mail.
+    /// Those for whom there is nothing.
+    pub empty: Vec<Member>,
+    /// Rows of those among them for whom a correction or a withdrawal waits until they get a mail.
     pub untold: Vec<i64>,
-    /// Those among the mailed for whom something had waited.
+    /// Rows of those among the mailed for whom something had waited.
     pub told: Vec<i64>,
 }
 
@@ -64,8 +64,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The frame of a window of `slot` on `local_date`. The newsletter's memory is counted in days of the slot's calendar, and
-    /// never shorter than the slot's own period: a weekly reader gets the whole week.
+    /// The frame of a window of `slot` on `local_date`.
     pub async fn new(
         core: &Core,
         newsletter: &Newsletter,
@@ -74,22 +73,42 @@ impl Frame {
         to_no: i64,
         frozen_at: Timestamp,
     ) -> Result<Self, DigestError> {
-        let period = match slot.cadence {
-            Cadence::Immediate | Cadence::Daily => 1,
-            Cadence::Weekdays => 3,
-            Cadence::Days(_) | Cadence::Weekly(_) => 7,
-        };
-        let days = newsletter.max_age_days.max(period);
+        let begins = Self::begins(newsletter, slot, local_date);
+        let forgotten_to = store::get_no_before(&core.db, begins).await?;
+        Ok(Self::behind(forgotten_to, slot, to_no, frozen_at))
+    }
+
+    /// When the newsletter's memory begins. It is counted in days of the slot's calendar, and never shorter than the slot's own
+    /// period: a weekly reader gets the whole week.
+    pub fn begins(
+        newsletter: &Newsletter,
+        slot: &Slot,
+        local_date: jiff::civil::Date,
+    ) -> Timestamp {
+        let days = newsletter.max_age_days.max(period(&slot.cadence));
         let oldest = local_date
             .checked_sub(jiff::Span::new().days(days))
             .unwrap_or(jiff::civil::Date::MIN);
-        let begins = crate::audience::cadence::due_instant(oldest, &slot.time_zone, 0);
-        Ok(Self {
+        crate::audience::cadence::due_instant(oldest, &slot.time_zone, 0)
+    }
+
+    /// The frame behind a number of the log.
+    pub const fn behind(forgotten_to: i64, slot: &Slot, to_no: i64, frozen_at: Timestamp) -> Self {
+        Self {
             to_no,
-            forgotten_to: store::get_no_before(&core.db, begins).await?,
+            forgotten_to,
             frozen_at,
-            waits: period < 7,
-        })
+            waits: period(&slot.cadence) < 7,
+        }
+    }
+}
+
+/// Days from one digest to the next, at most.
+const fn period(cadence: &Cadence) -> i64 {
+    match cadence {
+        Cadence::Immediate | Cadence::Daily => 1,
+        Cadence::Weekdays => 3,
+        Cadence::Days(_) | Cadence::Weekly(_) => 7,
     }
 }
 
@@ -169,6 +188,11 @@ impl Gathered {
     /// A selection that was gathered.
     pub fn selection(&self, id: i64) -> Option<&Selection> {
         self.selections.get(&id)
+    }
+
+    /// Every selection that was gathered.
+    pub fn selections(&self) -> impl Iterator<Item = &Selection> {
+        self.selections.values()
     }
 
     /// Puts a selection in that has no row, for a preview.
@@ -358,18 +382,18 @@ impl Gathered {
         let waiting: HashMap<i64, i64> = list_untold(tx, &rows).await?.into_iter().collect();
         let since = |m: &Member| waiting.get(&m.id).copied().unwrap_or(m.read_to);
         let asked: Vec<&Member> = members.iter().filter(|m| since(m) < newest).collect();
-        let uids: Vec<&str> = asked.iter().map(|m| m.uid.as_str()).collect();
+        let people: Vec<i64> = asked.iter().map(|m| m.subscriber_id).collect();
         let articles: Vec<i64> = changes.iter().map(|c| c.notice.article_id).collect();
-        let sent: SentTo = if uids.is_empty() {
+        let sent: SentTo = if people.is_empty() {
             SentTo::new()
         } else {
-            store::list_sent_texts(tx, self.newsletter.id, &uids, &articles, self.sent_before)
+            store::list_sent_texts(tx, self.newsletter.id, &people, &articles, self.sent_before)
                 .await?
         };
         let told = asked
             .iter()
             .filter_map(|m| {
-                let found = notices(&changes, since(m), sent.get(&m.uid)?);
+                let found = notices(&changes, since(m), sent.get(&m.subscriber_id)?);
                 (!found.is_empty()).then_some((m.id, found))
             })
             .collect();
@@ -402,19 +426,19 @@ impl Gathered {
         let mut divided = Divided::default();
 
         for (group, people) in keys.iter().zip(groups.into_values()) {
-            let mut sent: HashMap<String, BTreeSet<i64>> = HashMap::new();
+            let mut sent: HashMap<i64, BTreeSet<i64>> = HashMap::new();
             if self.is_doubtful(group) {
                 let stories: Vec<i64> = self.picks[group]
                     .doubtful
                     .iter()
                     .map(|item| item.story_id)
                     .collect();
-                let uids: Vec<&str> = people.iter().map(|m| m.uid.as_str()).collect();
-                for (uid, story) in
-                    store::list_sent(tx, self.newsletter.id, &uids, &stories, self.sent_before)
+                let rows: Vec<i64> = people.iter().map(|m| m.subscriber_id).collect();
+                for (subscriber_id, story) in
+                    store::list_sent(tx, self.newsletter.id, &rows, &stories, self.sent_before)
                         .await?
                 {
-                    sent.entry(uid).or_default().insert(story);
+                    sent.entry(subscriber_id).or_default().insert(story);
                 }
             }
             // Once for all who had the same and are told the same; nearly always nobody had anything of it.
@@ -422,7 +446,7 @@ impl Gathered {
             for member in people {
                 let told = told.get(&member.id).map_or(&[][..], Vec::as_slice);
                 alike
-                    .entry((sent.get(&member.uid), told))
+                    .entry((sent.get(&member.subscriber_id), told))
                     .or_default()
                     .push(member);
             }
@@ -434,9 +458,9 @@ impl Gathered {
                     divided.mailed.entry(content).or_default().extend(people);
                 } else {
                     if !told.is_empty() {
-                        divided.untold.extend(rows.clone());
+                        divided.untold.extend(rows);
                     }
-                    divided.empty.extend(rows);
+                    divided.empty.extend(people);
                 }
             }
         }

@@ -76,7 +76,7 @@ pub async fn release(core: &Core, what: &Halt) -> Result<Vec<Halted>, DigestErro
 pub async fn cancel(core: &Core, what: &Halt) -> Result<Vec<Halted>, DigestError> {
     if let Halt::Run(run_id) = what {
         let mut tx = core.db.begin().await?;
-        store::close_run(&mut tx, *run_id, "cut", core.clock.now()).await?;
+        store::close_runs(&mut tx, &[*run_id], "cut", core.clock.now()).await?;
         tx.commit().await?;
     }
     each(core, what, Word::Cancel).await

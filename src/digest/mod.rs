@@ -4,10 +4,11 @@
 //! to be done is read from the database, so a killed planner loses nothing and two of them plan nothing twice.
 //!
 //! Pure rules: `schedule` (when a slot opens a run), `pick` (which stories; `verdict`: why), `order` and `subject` (how an issue reads), `issue`
-//! (what makes two digests one), `headers`, `notice` (what somebody is told of a text they had), `compile`. Use cases: `open`, `plan` (with `gather` and `prepare`; `foresight` when one looks ahead), `withdraw`,
+//! (what makes two digests one), `headers`, `notice` (what somebody is told of a text they had), `compile`. Use cases: `open`, `plan` (with `bundle`, `gather`, `prepare` and `tally`; `foresight` when one looks ahead), `withdraw`,
 //! `hold` (hold, release and cancel), `note`, `page`, `preview`, `foresee` (a plan that is taken back), `ahead` (the next digests of one person), `explain`, `trial` (what send-test sends), `replay`, `diff` (a past issue as it would be now), `check`.
 
 mod ahead;
+mod bundle;
 mod check;
 mod compile;
 mod diff;
@@ -34,6 +35,7 @@ mod replay;
 mod schedule;
 mod store;
 mod subject;
+mod tally;
 mod trial;
 mod verdict;
 pub mod view;

@@ -6,77 +6,98 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 
 use super::DigestError;
 use super::gather::{Content, Frame, Gathered};
 use super::prepare::Prepared;
-use super::store::OpenRun;
+use super::store::{self, OpenRun};
 use crate::audience::Newsletter;
-use crate::audience::store::{Slot, get_newsletter, get_slot};
+use crate::audience::store::{Slot, get_newsletter};
+use crate::base::time::Timestamp;
 use crate::work::Core;
 
-/// How many windows, and how many dates, are remembered at most: a morning has one or two of each, a catch-up has more.
-const REMEMBERED: usize = 16;
+/// How many windows, and how many dates, are remembered at most: a morning has some of each, a catch-up has more.
+const REMEMBERED: usize = 64;
 
 /// What is known so far.
 #[derive(Default)]
 pub struct Morning {
-    newsletters: HashMap<i64, Newsletter>,
+    newsletters: HashMap<i64, Arc<Newsletter>>,
+    /// The number of the log's last entry before an instant.
+    memories: HashMap<Timestamp, i64>,
     windows: HashMap<(i64, Frame), Gathered>,
     issues: HashMap<(i64, Date), BTreeMap<Content, Prepared>>,
-    lanes: HashMap<i64, HashMap<String, i64>>,
-}
-
-/// What one run takes of it, and brings back.
-pub struct Share {
-    /// Stories, selections and picks of its window.
-    pub gathered: Gathered,
-    /// Issues of its date.
-    pub issues: BTreeMap<Content, Prepared>,
-    /// Lanes of its newsletter, by provider.
-    pub lanes: HashMap<String, i64>,
-    date: Date,
-    frame: Frame,
 }
 
 impl Morning {
-    /// The run's slot, and its share.
-    pub async fn take(&mut self, core: &Core, run: &OpenRun) -> Result<(Slot, Share), DigestError> {
-        let slot = get_slot(&core.db, run.slot_id).await?;
-        let id = slot.newsletter_id;
-        let newsletter = match self.newsletters.entry(id) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(get_newsletter(&core.db, id).await?),
-        };
-        let (date, to_no) = (run.local_date, run.to_no);
-        let frame = Frame::new(core, newsletter, &slot, date, to_no, run.opened_at).await?;
-        let gathered = match self.windows.remove(&(id, frame)) {
-            Some(gathered) => gathered,
-            None => Gathered::new(core, newsletter.clone(), frame).await?,
-        };
-        let share = Share {
-            gathered,
-            issues: self.issues.remove(&(id, date)).unwrap_or_default(),
-            lanes: self.lanes.remove(&id).unwrap_or_default(),
-            date,
-            frame,
-        };
-        Ok((slot, share))
+    /// A newsletter.
+    pub async fn newsletter(
+        &mut self,
+        core: &Core,
+        id: i64,
+    ) -> Result<Arc<Newsletter>, DigestError> {
+        Ok(match self.newsletters.entry(id) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(unknown) => unknown
+                .insert(Arc::new(get_newsletter(&core.db, id).await?))
+                .clone(),
+        })
     }
 
-    /// Keeps what a run has found out. One that failed brings nothing back.
-    pub fn put(&mut self, share: Share) {
-        let id = share.gathered.newsletter().id;
-        if self.windows.len() >= REMEMBERED {
+    /// The frame of a run's window.
+    pub async fn frame(
+        &mut self,
+        core: &Core,
+        newsletter: &Newsletter,
+        slot: &Slot,
+        run: &OpenRun,
+    ) -> Result<Frame, DigestError> {
+        let begins = Frame::begins(newsletter, slot, run.local_date);
+        let forgotten_to = match self.memories.entry(begins) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(unknown) => {
+                *unknown.insert(store::get_no_before(&core.db, begins).await?)
+            }
+        };
+        Ok(Frame::behind(forgotten_to, slot, run.to_no, run.opened_at))
+    }
+
+    /// Stories, selections and picks of a window.
+    pub async fn window(
+        &mut self,
+        core: &Core,
+        newsletter: &Newsletter,
+        frame: Frame,
+    ) -> Result<&mut Gathered, DigestError> {
+        let key = (newsletter.id, frame);
+        if self.windows.len() >= REMEMBERED && !self.windows.contains_key(&key) {
             self.windows.clear();
         }
-        if self.issues.len() >= REMEMBERED {
+        Ok(match self.windows.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                unknown.insert(Gathered::new(core, newsletter.clone(), frame).await?)
+            }
+        })
+    }
+
+    /// Every window of a newsletter that is known.
+    pub fn windows(&mut self, newsletter_id: i64) -> impl Iterator<Item = &mut Gathered> {
+        self.windows
+            .iter_mut()
+            .filter(move |((id, _), _)| *id == newsletter_id)
+            .map(|(_, window)| window)
+    }
+
+    /// The issues of a newsletter on a date.
+    pub fn issues(&mut self, newsletter_id: i64, date: Date) -> &mut BTreeMap<Content, Prepared> {
+        let key = (newsletter_id, date);
+        if self.issues.len() >= REMEMBERED && !self.issues.contains_key(&key) {
             self.issues.clear();
         }
-        self.windows.insert((id, share.frame), share.gathered);
-        self.issues.insert((id, share.date), share.issues);
-        self.lanes.insert(id, share.lanes);
+        self.issues.entry(key).or_default()
     }
 }

@@ -81,8 +81,8 @@ pub fn latest(entries: impl IntoIterator<Item = (i64, i64, bool)>) -> Vec<Change
     changes
 }
 
-/// The mails of each person, by the uid of the subscription.
-pub type SentTo = HashMap<String, Vec<Sent>>;
+/// The mails of each person, by the row of the subscriber.
+pub type SentTo = HashMap<i64, Vec<Sent>>;
 
 #[cfg(test)]
 mod tests {

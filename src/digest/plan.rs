@@ -1,36 +1,28 @@
 //! Working on runs: one delivery for each person who has something to come.
 //!
-//! People are taken in chunks, each in one transaction: locked, given their stories, moved on. A killed planner loses nothing,
-//! and any planner may take any chunk. No lock waits for a template: a chunk that meets a content without a letter is let go, the
-//! letter is made, and the chunk is taken again. The last chunk closes its run in the same transaction, so that a small run is one.
+//! Runs that end alike are worked on together ([`super::bundle`]). Their people are taken in chunks, each in one transaction: locked,
+//! given their stories, moved on. A killed planner loses nothing, and any planner may take any chunk. No lock waits for a template: a
+//! chunk that meets contents without a letter is let go, the letters are made, and the chunk is taken again. The last chunk closes the
+//! runs in the same transaction, so that small runs are one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::gather::{Content, Divided};
-use super::morning::{Morning, Share};
+use super::bundle::{Bundle, bundle, chunk_size};
+use super::gather::{Content, Divided, Frame};
+use super::morning::Morning;
 use super::open::TRIES;
-use super::prepare::{Outcome, Prepared, prepare};
-use super::store::{self, FanOut, OpenRun};
-use super::{DigestError, RunIssue, RunReport};
-use crate::audience::cadence::Cadence;
+use super::prepare::{Outcome, Prepared, Setting, prepare};
+use super::store::{self, FanOut};
+use super::tally::{Tally, Told};
+use super::{DigestError, RunReport};
 use crate::audience::store::{
-    Member, Slot, advance, is_anyone_due, lock_chunk, mark_told, mark_untold,
+    Member, advance, list_slots_with_due, lock_chunk, mark_told, mark_untold,
 };
-use crate::base::language::Language;
 use crate::db::{Tx, is_retryable};
 use crate::delivery::LetterKind;
 use crate::delivery::store::{Entry, ensure_lane, lock_letters};
 use crate::theme::Theme;
 use crate::work::Core;
-
-/// People in one transaction. SQLite has one writer and no rows to lock, and each commit writes every page of the indexes anew: there
-/// more people at once cost half a second and a third of the pages.
-const fn chunk_size(core: &Core) -> i64 {
-    if core.db.is_postgres() { 5_000 } else { 20_000 }
-}
-
-/// The local date that passes the date rule of every subscription: immediate mail has none.
-const ANY_DATE: &str = "9999-12-31";
 
 /// Works on open runs until each is closed (or set aside with an alarm); returns what was closed.
 ///
@@ -39,127 +31,34 @@ pub async fn work_runs(core: &Core, theme: &Theme) -> Result<Vec<RunReport>, Dig
     let mut closed = Vec::new();
     let mut morning = Morning::default();
     let runs = store::list_open_runs(&core.db, core.clock.now(), false).await?;
-    let mut rest = &runs[..];
-    while !rest.is_empty() {
-        match work_together(core, theme, &mut morning, rest).await {
-            Ok((count, reports)) => {
-                closed.extend(reports);
-                rest = &rest[count..];
+    for bundle in bundle(core, &mut morning, runs).await? {
+        let is_one = bundle.parts.len() == 1;
+        match work_bundle(core, theme, &mut morning, &bundle, &mut closed).await {
+            Ok(()) => continue,
+            Err(error) if !is_one => {
+                tracing::warn!(%error, "runs could not be planned together; each is planned alone");
             }
-            Err(error) => {
-                tracing::warn!(%error, "runs could not be planned together; the next one is planned alone");
-            }
+            Err(error) => log_failed(&bundle, &error),
         }
-        // The next one is too large for that, asks for something new, or has a trouble of its own.
-        let Some((run, others)) = rest.split_first() else {
-            break;
-        };
-        rest = others;
-        match work_run(core, theme, &mut morning, run).await {
-            Ok(report) => closed.extend(report),
-            Err(error) => {
-                tracing::error!(run_id = run.id, %error, "a run could not be worked on and stays open");
+        // What is known may be half of something.
+        morning = Morning::default();
+        if is_one {
+            continue;
+        }
+        for alone in bundle.apart() {
+            if let Err(error) = work_bundle(core, theme, &mut morning, &alone, &mut closed).await {
+                log_failed(&alone, &error);
+                morning = Morning::default();
             }
         }
     }
     Ok(closed)
 }
 
-/// Plans as many of those runs as a transaction holds, from the first on, while each is small and asks for nothing that is not there
-/// yet. Returns how many, and the reports of those that are closed now. Most slots of a morning have few people, and a transaction
-/// for each would cost more than the people.
-async fn work_together(
-    core: &Core,
-    theme: &Theme,
-    morning: &mut Morning,
-    runs: &[OpenRun],
-) -> Result<(usize, Vec<RunReport>), DigestError> {
-    let mut tx = core.db.begin().await?;
-    let planned = match plan_together(core, theme, morning, &mut tx, runs).await {
-        Ok(planned) => planned,
-        Err(error) => {
-            // One that is merely dropped holds its people a moment longer, and the next try would pass them over as another's.
-            tx.rollback().await?;
-            return Err(error);
-        }
-    };
-    tx.commit().await?;
-    if !planned.is_empty() {
-        core.bells.queued.notify_waiters();
+fn log_failed(bundle: &Bundle, error: &DigestError) {
+    for part in bundle.parts.values() {
+        tracing::error!(run_id = part.run.id, %error, "a run could not be worked on and stays open");
     }
-    let count = planned.len();
-    let mut reports = Vec::new();
-    for mut one in planned {
-        if one.closed.is_none() {
-            // Another planner held somebody a moment ago, or somebody was set aside.
-            let mut tx = core.db.begin().await?;
-            one.closed = close_in(core, &mut tx, one.run, &one.slot, &one.date).await?;
-            tx.commit().await?;
-        }
-        if let Some((state, sums)) = one.closed {
-            reports.push(one.tally.report(one.run, &one.slot, state, sums));
-        }
-    }
-    Ok((count, reports))
-}
-
-/// A run that was planned together with others.
-struct Together<'a> {
-    run: &'a OpenRun,
-    slot: Slot,
-    date: String,
-    tally: Tally,
-    closed: Option<Closed>,
-}
-
-async fn plan_together<'a>(
-    core: &'a Core,
-    theme: &'a Theme,
-    morning: &mut Morning,
-    tx: &mut Tx,
-    runs: &'a [OpenRun],
-) -> Result<Vec<Together<'a>>, DigestError> {
-    let (mut done, mut people) = (Vec::new(), 0);
-    for run in runs {
-        if people >= chunk_size(core) || core.clock.now() >= run.expires_at {
-            break;
-        }
-        let mut planner = Planner::new(core, theme, morning, run).await?;
-        let closed = match planner.plan_chunk(tx, true).await? {
-            Step::Planned(planned) => {
-                planner.count(&planned.mailed);
-                people += planned.people;
-                planned.closed
-            }
-            Step::Nobody => close_in(core, tx, run, &planner.slot, &planner.date).await?,
-            Step::Gone => {
-                return Err(DigestError::Invalid(format!(
-                    "run {} was closed or held meanwhile",
-                    run.id
-                )));
-            }
-            Step::Large | Step::Stale | Step::Missing(..) => {
-                morning.put(planner.share);
-                break;
-            }
-        };
-        let Planner {
-            slot,
-            date,
-            share,
-            tally,
-            ..
-        } = planner;
-        morning.put(share);
-        done.push(Together {
-            run,
-            slot,
-            date,
-            tally,
-            closed,
-        });
-    }
-    Ok(done)
 }
 
 /// How many runs are open and not held: after [`work_runs`], those that failed or that another planner is still at.
@@ -169,206 +68,87 @@ pub async fn count_open_runs(core: &Core) -> Result<usize, DigestError> {
         .len())
 }
 
-/// The people and stories a planner has met in a run, for its report.
-#[derive(Default)]
-pub(super) struct Tally {
-    stories: BTreeSet<i64>,
-    contents: BTreeSet<Content>,
-    issues: BTreeMap<(Vec<Language>, String, i64), i64>,
+async fn work_bundle(
+    core: &Core,
+    theme: &Theme,
+    morning: &mut Morning,
+    bundle: &Bundle,
+    reports: &mut Vec<RunReport>,
+) -> Result<(), DigestError> {
+    let mut planner = Planner {
+        core,
+        theme,
+        morning,
+        bundle,
+        live: bundle.parts.keys().copied().collect(),
+        after: 0,
+        tallies: HashMap::new(),
+        closed: BTreeMap::new(),
+    };
+    let planned = planner.plan_all().await;
+    // What was closed before something failed is closed.
+    let closed = match &planned {
+        Ok(()) => planner.close_rest().await,
+        Err(_) => Ok(()),
+    };
+    planner.report(reports).await?;
+    planned.and(closed)
 }
 
-impl Tally {
-    /// So many people more who asked for these languages and get that content.
-    pub(super) fn add(
-        &mut self,
-        languages: &[Language],
-        subject: &str,
-        content: &Content,
-        people: i64,
-    ) {
-        *self
-            .issues
-            .entry((
-                languages.to_vec(),
-                subject.to_owned(),
-                content.items.len() as i64,
-            ))
-            .or_default() += people;
-        if !self.contents.contains(content) {
-            self.contents.insert(content.clone());
-            self.stories
-                .extend(content.items.iter().map(|item| item.story_id));
-        }
-    }
-
-    pub(super) fn report(
-        self,
-        run: &OpenRun,
-        slot: &Slot,
-        state: &str,
-        (mailed, empty): (i64, i64),
-    ) -> RunReport {
-        let mut issues: Vec<RunIssue> = self
-            .issues
-            .into_iter()
-            .map(|((languages, subject, stories), people)| RunIssue {
-                languages,
-                people,
-                subject,
-                stories,
-            })
-            .collect();
-        issues.sort_by_key(|issue| std::cmp::Reverse(issue.people));
-        RunReport {
-            run_id: run.id,
-            time_zone: slot.time_zone.name().to_owned(),
-            local_date: run.local_date.to_string(),
-            due_at: run.due_at,
-            stories: self.stories.len() as i64,
-            digests: self.contents.len() as i64,
-            issues,
-            mailed,
-            empty,
-            state: state.to_owned(),
-        }
-    }
-}
-
-/// The date that the date rule compares with.
-pub(super) fn rule_date(run: &OpenRun, slot: &Slot) -> String {
-    if matches!(slot.cadence, Cadence::Immediate) {
-        ANY_DATE.to_owned()
-    } else {
-        run.local_date.to_string()
-    }
-}
-
-/// One planner at one run.
+/// One planner at one bundle.
 struct Planner<'a> {
     core: &'a Core,
     theme: &'a Theme,
-    run: &'a OpenRun,
-    slot: Slot,
-    date: String,
-    share: Share,
+    morning: &'a mut Morning,
+    bundle: &'a Bundle,
+    /// Slots whose run is open, not held, and has time left, as far as this planner knows.
+    live: Vec<i64>,
     /// The last row that was served or set aside; the chunks go on behind it.
     after: i64,
-    tally: Tally,
+    /// Counts, by slot.
+    tallies: HashMap<i64, Tally>,
+    /// Runs that this planner closed, by slot.
+    closed: BTreeMap<i64, Closed>,
 }
 
-/// The sums of a run that was closed, and how: `done` or `cut`.
-type Closed = (&'static str, (i64, i64));
+/// How a run was closed, and its sums of people mailed and people for whom there was nothing.
+#[derive(Clone, Copy)]
+struct Closed {
+    state: &'static str,
+    sums: (i64, i64),
+}
 
-/// A chunk that was planned, before it is committed.
+/// A chunk that was planned.
 struct Planned {
-    /// Who gets which content.
-    mailed: BTreeMap<Content, Vec<Member>>,
-    /// How many were moved on.
-    people: i64,
-    /// The last row.
+    /// Who gets which letter.
+    served: Vec<(Member, i64)>,
+    /// The last row that was gone through.
     last: i64,
     /// There are no more.
     is_last: bool,
-    /// The last chunk closed the run.
-    closed: Option<Closed>,
+    /// The runs that the last chunk closed, by slot.
+    closed: BTreeMap<i64, Closed>,
 }
 
 /// What one try at a chunk gave.
 enum Step {
-    /// People were planned.
+    /// People were planned, or there was nobody.
     Planned(Planned),
-    /// Nobody is left that this planner could take.
-    Nobody,
-    /// Somebody else closed the run, or holds it: nothing of the transaction may be kept.
+    /// Somebody else closed a run, or holds it: nothing of the transaction may be kept.
     Gone,
-    /// It has more people than one chunk, which was not wanted.
-    Large,
-    /// Contents without a letter, providers without a lane.
-    Missing(Vec<Content>, Vec<String>),
+    /// Contents without a letter.
+    Missing(Vec<Content>),
+    /// Providers without a lane.
+    Laneless(Vec<String>),
     /// Something was withdrawn meanwhile.
     Stale,
 }
 
-async fn work_run(
-    core: &Core,
-    theme: &Theme,
-    morning: &mut Morning,
-    run: &OpenRun,
-) -> Result<Option<RunReport>, DigestError> {
-    let mut planner = Planner::new(core, theme, morning, run).await?;
-    let mut closed = None;
-    if core.clock.now() < run.expires_at {
-        closed = planner.plan_all().await?;
-    }
-    if closed.is_none() {
-        closed = planner.close().await?;
-    }
-    let Planner {
-        slot, share, tally, ..
-    } = planner;
-    morning.put(share);
-    Ok(closed.map(|(state, sums)| tally.report(run, &slot, state, sums)))
-}
-
-impl<'a> Planner<'a> {
-    async fn new(
-        core: &'a Core,
-        theme: &'a Theme,
-        morning: &mut Morning,
-        run: &'a OpenRun,
-    ) -> Result<Self, DigestError> {
-        let (slot, share) = morning.take(core, run).await?;
-        Ok(Self {
-            core,
-            theme,
-            run,
-            date: rule_date(run, &slot),
-            slot,
-            share,
-            after: 0,
-            tally: Tally::default(),
-        })
-    }
-
-    /// False if something of the content is not live any more, or no mail can be made of it: then the chunks pick again.
-    async fn prepare_one(&mut self, content: &Content) -> Result<bool, DigestError> {
-        if self.share.issues.contains_key(content) {
-            return Ok(true);
-        }
-        let outcome = prepare(
-            self.core,
-            self.theme,
-            self.share.gathered.newsletter(),
-            &self.share.gathered.sections,
-            content,
-            self.run.local_date,
-            self.run.due_at,
-        )
-        .await?;
-        match outcome {
-            Outcome::Settled(prepared) => {
-                self.share.issues.insert(content.clone(), prepared);
-                Ok(true)
-            }
-            Outcome::Stale => Ok(false),
-            Outcome::Faulty(articles) => {
-                self.share.gathered.leave_out(&articles);
-                Ok(false)
-            }
-        }
-    }
-
-    fn forget(&mut self) {
-        self.share.gathered.forget_stories();
-        self.share
-            .issues
-            .retain(|_, prepared| matches!(prepared, Prepared::Failed));
-    }
-
-    async fn plan_all(&mut self) -> Result<Option<Closed>, DigestError> {
-        // Tries in a row that planned nobody: each one must have found something new, or the run is let go until later.
+impl Planner<'_> {
+    async fn plan_all(&mut self) -> Result<(), DigestError> {
+        // Tries in a row that planned nobody: each one must have found something new, or the runs are let go until later.
         let mut idle = 0;
-        loop {
+        while self.any_live() {
             let step = match self.try_chunk().await {
                 Err(DigestError::Database(e)) if is_retryable(&e) && idle < TRIES => {
                     idle += 1;
@@ -377,238 +157,420 @@ impl<'a> Planner<'a> {
                 other => other?,
             };
             match step {
-                Step::Nobody | Step::Gone | Step::Large => return Ok(None),
                 Step::Planned(planned) => {
                     self.after = planned.last;
-                    self.count(&planned.mailed);
-                    self.core.bells.queued.notify_waiters();
+                    self.closed.extend(planned.closed);
+                    for (member, letter_id) in &planned.served {
+                        self.tallies
+                            .entry(member.slot_id)
+                            .or_default()
+                            .add(*letter_id, member);
+                    }
+                    if !planned.served.is_empty() {
+                        self.core.bells.queued.notify_waiters();
+                    }
                     if planned.is_last {
-                        return Ok(planned.closed);
+                        return Ok(());
                     }
                     idle = 0;
                     continue;
                 }
-                Step::Missing(contents, providers) => {
-                    for content in &contents {
-                        if !self.prepare_one(content).await? {
-                            self.forget();
-                            break;
-                        }
-                    }
-                    self.make_lanes(providers).await?;
-                }
+                Step::Gone => self.look_again().await?,
+                Step::Missing(contents) => self.prepare(&contents).await?,
+                Step::Laneless(providers) => self.make_lanes(&providers).await?,
                 Step::Stale => self.forget(),
             }
             idle += 1;
             if idle > TRIES * 4 {
-                return Err(DigestError::Invalid(format!(
-                    "run {} finds no rest: its stories change faster than they are planned",
-                    self.run.id
-                )));
+                return Err(DigestError::Invalid(
+                    "the runs find no rest: their stories change faster than they are planned"
+                        .to_owned(),
+                ));
             }
         }
+        Ok(())
     }
 
-    async fn make_lanes(&mut self, providers: Vec<String>) -> Result<(), DigestError> {
-        if providers.is_empty() {
+    /// Leaves out runs whose time is over; false if none is left.
+    fn any_live(&mut self) -> bool {
+        let now = self.core.clock.now();
+        let parts = &self.bundle.parts;
+        self.live
+            .retain(|slot_id| now < parts[slot_id].run.expires_at);
+        !self.live.is_empty()
+    }
+
+    /// Leaves out runs that are open no more, or held.
+    async fn look_again(&mut self) -> Result<(), DigestError> {
+        let now = self.core.clock.now();
+        let open: BTreeSet<i64> = store::list_open_runs(&self.core.db, now, false)
+            .await?
+            .into_iter()
+            .map(|run| run.id)
+            .collect();
+        let parts = &self.bundle.parts;
+        self.live
+            .retain(|slot_id| open.contains(&parts[slot_id].run.id));
+        Ok(())
+    }
+
+    /// Makes the letters of contents; where a text is not live any more or no mail can be made of it, the chunks pick again.
+    async fn prepare(&mut self, contents: &[Content]) -> Result<(), DigestError> {
+        let Bundle {
+            newsletter,
+            local_date,
+            ..
+        } = self.bundle;
+        let Some(sections) = self
+            .morning
+            .windows(newsletter.id)
+            .next()
+            .map(|w| w.sections.clone())
+        else {
             return Ok(());
+        };
+        let setting = Setting {
+            newsletter: newsletter.clone(),
+            sections: sections.into(),
+            local_date: *local_date,
+            dated_at: self.bundle.due_at,
+        };
+        let mut is_stale = false;
+        for (content, outcome) in prepare(self.core, self.theme, &setting, contents).await? {
+            match outcome {
+                Outcome::Settled(prepared) => {
+                    self.morning
+                        .issues(newsletter.id, *local_date)
+                        .insert(content, prepared);
+                }
+                Outcome::Stale => is_stale = true,
+                Outcome::Faulty(articles) => {
+                    for window in self.morning.windows(newsletter.id) {
+                        window.leave_out(&articles);
+                    }
+                    is_stale = true;
+                }
+            }
         }
-        let relay = self.share.gathered.newsletter().relay.clone();
+        if is_stale {
+            self.forget();
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        let Bundle {
+            newsletter,
+            local_date,
+            ..
+        } = self.bundle;
+        for window in self.morning.windows(newsletter.id) {
+            window.forget_stories();
+        }
+        self.morning
+            .issues(newsletter.id, *local_date)
+            .retain(|_, prepared| matches!(prepared, Prepared::Failed));
+    }
+
+    async fn make_lanes(&mut self, providers: &[String]) -> Result<(), DigestError> {
         let mut tx = self.core.db.begin().await?;
-        let mut made = Vec::new();
         for provider in providers {
-            made.push((
-                provider.clone(),
-                ensure_lane(&mut tx, &relay, &provider).await?,
-            ));
+            ensure_lane(&mut tx, &self.bundle.newsletter.relay, provider).await?;
         }
         tx.commit().await?;
-        self.share.lanes.extend(made);
         Ok(())
     }
 
     /// Locks, divides and plans one chunk in one transaction.
     async fn try_chunk(&mut self) -> Result<Step, DigestError> {
         let mut tx = self.core.db.begin().await?;
-        let step = self.plan_chunk(&mut tx, false).await;
+        let step = self.plan_chunk(&mut tx).await;
         if matches!(step, Ok(Step::Planned(_))) {
             tx.commit().await?;
         } else {
+            // One that is merely dropped holds its people a moment longer, and the next try would pass them over as another's.
             tx.rollback().await?;
         }
         step
     }
 
-    /// Locks, divides and plans one chunk; with `whole`, only if the run has no more people than that.
-    async fn plan_chunk(&mut self, tx: &mut Tx, whole: bool) -> Result<Step, DigestError> {
-        let run = self.run;
+    async fn plan_chunk(&mut self, tx: &mut Tx) -> Result<Step, DigestError> {
+        let bundle = self.bundle;
         let size = chunk_size(self.core);
-        let members = lock_chunk(tx, self.slot.id, self.after, run.to_no, &self.date, size).await?;
-        let Some(last) = members.last().map(|member| member.id) else {
-            return Ok(Step::Nobody);
+        let (last_row, stride) = bundle.reach;
+        let upto = self.after.saturating_add(stride);
+        let members = lock_chunk(tx, &bundle.due(&self.live), (self.after, upto), size).await?;
+        let is_full = members.len() as i64 == size;
+        let last = match members.last() {
+            Some(member) if is_full => member.id,
+            _ => upto,
         };
-        let is_last = (members.len() as i64) < size;
-        if whole && !is_last {
-            return Ok(Step::Large);
-        }
-        let Divided {
-            mailed,
-            empty,
-            untold,
-            told,
-        } = self.share.gathered.divide(self.core, tx, members).await?;
-        let missing: Vec<Content> = mailed
+        let is_last = !is_full && upto >= last_row;
+        let divided = self.divide(tx, members).await?;
+        let issues = self.morning.issues(bundle.newsletter.id, bundle.local_date);
+        let missing: Vec<Content> = divided
+            .mailed
             .keys()
-            .filter(|content| !self.share.issues.contains_key(content))
+            .filter(|content| !issues.contains_key(content))
             .cloned()
             .collect();
-        let providers: BTreeSet<&String> = mailed
-            .values()
-            .flatten()
-            .map(|member| &member.provider)
-            .filter(|provider| !self.share.lanes.contains_key(*provider))
-            .collect();
-        if !missing.is_empty() || !providers.is_empty() {
-            let providers = providers.into_iter().cloned().collect();
-            return Ok(Step::Missing(missing, providers));
+        if !missing.is_empty() {
+            return Ok(Step::Missing(missing));
         }
         // Those whose issue does not compile are in neither list: they keep their place.
-        let mut of_letter: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
-        for (content, people) in &mailed {
-            if let Prepared::Ready { letter_id, .. } = &self.share.issues[content] {
-                of_letter
-                    .entry(*letter_id)
-                    .or_default()
-                    .extend(people.iter().map(|member| member.id));
+        let mut served: Vec<(Member, i64)> = Vec::new();
+        for (content, people) in divided.mailed {
+            if let Prepared::Ready { letter_id, .. } = &issues[&content] {
+                served.extend(people.into_iter().map(|member| (member, *letter_id)));
             }
         }
-        if !self.fan_out(tx, &of_letter).await? {
-            return Ok(Step::Stale);
+        served.sort_unstable_by_key(|(member, _)| member.id);
+        if let Some(other) = self.fan_out(tx, &served).await? {
+            return Ok(other);
         }
-        if !untold.is_empty() {
-            mark_untold(tx, &untold).await?;
-        }
-        let served: Vec<i64> = of_letter.into_values().flatten().collect();
-        if !told.is_empty() {
-            let mailed: BTreeSet<i64> = served.iter().copied().collect();
-            let told: Vec<i64> = told.into_iter().filter(|id| mailed.contains(id)).collect();
-            mark_told(tx, &told).await?;
-        }
-        let last_date =
-            (!matches!(self.slot.cadence, Cadence::Immediate)).then(|| run.local_date.to_string());
-        let moved = advance(tx, &served, run.to_no, last_date.as_deref()).await?
-            + advance(tx, &empty, run.to_no, None).await?;
-        if moved as usize != served.len() + empty.len() {
-            return Err(DigestError::Invalid(format!(
-                "run {}: {} people were locked and {moved} moved on; nothing of it is kept",
-                run.id,
-                served.len() + empty.len()
-            )));
-        }
-        let is_open =
-            store::add_to_run(tx, run.id, served.len() as i64, empty.len() as i64).await?;
-        if !is_open {
+        let told = divided.told;
+        if !self
+            .move_on(tx, &served, &divided.empty, &divided.untold, told)
+            .await?
+        {
             return Ok(Step::Gone);
         }
         let closed = if is_last {
-            close_in(self.core, tx, run, &self.slot, &self.date).await?
+            self.close_in(tx).await?
         } else {
-            None
+            BTreeMap::new()
         };
         Ok(Step::Planned(Planned {
-            people: (served.len() + empty.len()) as i64,
-            mailed,
+            served,
             last,
             is_last,
             closed,
         }))
     }
 
-    /// Stores the deliveries of a chunk; false if a letter was replaced meanwhile.
+    /// Divides people by what they get, each by the window of their run.
+    async fn divide(&mut self, tx: &mut Tx, members: Vec<Member>) -> Result<Divided, DigestError> {
+        let Bundle {
+            newsletter, parts, ..
+        } = self.bundle;
+        let mut by_frame: Vec<(Frame, Vec<Member>)> = Vec::new();
+        for member in members {
+            let frame = parts[&member.slot_id].frame;
+            match by_frame.iter_mut().find(|(known, _)| *known == frame) {
+                Some((_, people)) => people.push(member),
+                None => by_frame.push((frame, vec![member])),
+            }
+        }
+        let mut all = Divided::default();
+        for (frame, people) in by_frame {
+            let window = self.morning.window(self.core, newsletter, frame).await?;
+            let divided = window.divide(self.core, tx, people).await?;
+            for (content, people) in divided.mailed {
+                all.mailed.entry(content).or_default().extend(people);
+            }
+            all.empty.extend(divided.empty);
+            all.untold.extend(divided.untold);
+            all.told.extend(divided.told);
+        }
+        Ok(all)
+    }
+
+    /// Stores the deliveries of a chunk; something else if they cannot be kept.
     async fn fan_out(
         &self,
         tx: &mut Tx,
-        of_letter: &BTreeMap<i64, Vec<i64>>,
-    ) -> Result<bool, DigestError> {
-        let ids: BTreeSet<i64> = of_letter.keys().copied().collect();
-        let Some(entries) = lock_letters(tx, &ids).await? else {
-            return Ok(false);
+        served: &[(Member, i64)],
+    ) -> Result<Option<Step>, DigestError> {
+        let letters: BTreeSet<i64> = served.iter().map(|(_, letter)| *letter).collect();
+        let Some(entries) = lock_letters(tx, &letters).await? else {
+            return Ok(Some(Step::Stale));
         };
+        let slots: BTreeSet<i64> = served.iter().map(|(member, _)| member.slot_id).collect();
+        let runs: Vec<i64> = slots
+            .iter()
+            .map(|id| self.bundle.parts[id].run.id)
+            .collect();
         let fan = FanOut {
-            run: self.run,
-            relay: &self.share.gathered.newsletter().relay,
+            runs: &runs,
+            relay: &self.bundle.newsletter.relay,
             priority: LetterKind::Issue.priority(),
             now: self.core.clock.now(),
         };
         // Nearly always one: all letters are open.
         let kinds: BTreeSet<Entry> = entries.values().copied().collect();
         for kind in kinds {
-            let people: Vec<(i64, i64)> = of_letter
+            let people: Vec<(i64, i64)> = served
                 .iter()
-                .filter(|(letter, _)| entries[letter] == kind)
-                .flat_map(|(letter, people)| people.iter().map(|row| (*row, *letter)))
+                .filter(|(_, letter)| entries[letter] == kind)
+                .map(|(member, letter)| (member.id, *letter))
                 .collect();
             let stored = store::insert_fan_out(tx, &fan, kind, &people).await?;
-            if stored as usize != people.len() {
+            if stored as usize == people.len() {
+                continue;
+            }
+            let rows: Vec<i64> = people.iter().map(|(row, _)| *row).collect();
+            let laneless = store::list_laneless(tx, fan.relay, &rows).await?;
+            if laneless.is_empty() {
                 return Err(DigestError::Invalid(format!(
-                    "run {}: {stored} deliveries were stored for {} people; nothing of it is kept",
-                    self.run.id,
+                    "{stored} deliveries were stored for {} people; nothing of it is kept",
                     people.len()
                 )));
             }
+            return Ok(Some(Step::Laneless(laneless)));
         }
-        Ok(true)
+        Ok(None)
     }
 
-    /// Counts a chunk that was planned.
-    fn count(&mut self, mailed: &BTreeMap<Content, Vec<Member>>) {
-        for (content, people) in mailed {
-            let Prepared::Ready { subject, .. } = &self.share.issues[content] else {
-                continue;
-            };
-            let mut wishes: BTreeMap<i64, i64> = BTreeMap::new();
-            for member in people {
-                *wishes.entry(member.selection_id).or_default() += 1;
-            }
-            for (selection, people) in wishes {
-                let languages = self
-                    .share
-                    .gathered
-                    .selection(selection)
-                    .map_or(&[][..], |selection| &selection.languages);
-                self.tally.add(languages, subject, content, people);
+    /// Moves the people of a chunk on, and adds them to the sums of their runs; false if nothing of the transaction may be kept.
+    async fn move_on(
+        &self,
+        tx: &mut Tx,
+        served: &[(Member, i64)],
+        empty: &[Member],
+        untold: &[i64],
+        told: Vec<i64>,
+    ) -> Result<bool, DigestError> {
+        let Bundle {
+            parts,
+            to_no,
+            local_date,
+            ..
+        } = self.bundle;
+        if !untold.is_empty() {
+            mark_untold(tx, untold).await?;
+        }
+        let mailed: Vec<i64> = served.iter().map(|(member, _)| member.id).collect();
+        if !told.is_empty() {
+            let told: Vec<i64> = told
+                .into_iter()
+                .filter(|id| mailed.binary_search(id).is_ok())
+                .collect();
+            mark_told(tx, &told).await?;
+        }
+        let nothing: Vec<i64> = empty.iter().map(|member| member.id).collect();
+        let date = (!self.bundle.is_immediate()).then(|| local_date.to_string());
+        let mut moved = 0;
+        for (people, date) in [(&mailed, date.as_deref()), (&nothing, None)] {
+            if !people.is_empty() {
+                moved += advance(tx, people, *to_no, date).await? as usize;
             }
         }
+        if moved != mailed.len() + nothing.len() {
+            return Err(DigestError::Invalid(format!(
+                "{} people were locked and {moved} moved on; nothing of it is kept",
+                mailed.len() + nothing.len()
+            )));
+        }
+        let mut sums: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+        for (member, _) in served {
+            sums.entry(parts[&member.slot_id].run.id).or_default().0 += 1;
+        }
+        for member in empty {
+            sums.entry(parts[&member.slot_id].run.id).or_default().1 += 1;
+        }
+        let sums: Vec<(i64, i64, i64)> =
+            sums.into_iter().map(|(run, (m, e))| (run, m, e)).collect();
+        Ok(sums.is_empty() || store::add_to_runs(tx, &sums).await?)
     }
 
-    /// Closes the run if nobody is left (`done`) or its time is over (`cut`); else it stays open for whoever holds the rest.
-    async fn close(&self) -> Result<Option<Closed>, DigestError> {
+    /// Closes what is not closed yet, in a transaction of its own: another planner held somebody a moment ago, somebody was set
+    /// aside, or the time was over.
+    async fn close_rest(&mut self) -> Result<(), DigestError> {
+        if self.closed.len() == self.bundle.parts.len() {
+            return Ok(());
+        }
         let mut tx = self.core.db.begin().await?;
-        let closed = close_in(self.core, &mut tx, self.run, &self.slot, &self.date).await?;
+        let closed = self.close_in(&mut tx).await?;
         tx.commit().await?;
+        self.closed.extend(closed);
+        Ok(())
+    }
+
+    /// Closes each run if nobody is left (`done`) or its time is over (`cut`); the others stay open for whoever holds the rest.
+    async fn close_in(&self, tx: &mut Tx) -> Result<BTreeMap<i64, Closed>, DigestError> {
+        let now = self.core.clock.now();
+        let open: BTreeMap<i64, i64> = self
+            .bundle
+            .parts
+            .iter()
+            .filter(|(slot_id, _)| !self.closed.contains_key(slot_id))
+            .map(|(slot_id, part)| (part.run.id, *slot_id))
+            .collect();
+        let slots: Vec<i64> = open.values().copied().collect();
+        let with_due: BTreeSet<i64> = list_slots_with_due(tx, &self.bundle.due(&slots))
+            .await?
+            .into_iter()
+            .collect();
+        let (left, done): (Vec<i64>, Vec<i64>) =
+            open.keys().partition(|run| with_due.contains(&open[*run]));
+        let cut: Vec<i64> = left
+            .into_iter()
+            .filter(|run| now >= self.bundle.parts[&open[run]].run.expires_at)
+            .collect();
+        for run_id in &cut {
+            tracing::warn!(
+                run_id,
+                "a run was cut: its time is over; the rest keep their place"
+            );
+        }
+        let mut closed = BTreeMap::new();
+        for (runs, state) in [(done, "done"), (cut, "cut")] {
+            if runs.is_empty() {
+                continue;
+            }
+            for (run, mailed, empty) in store::close_runs(tx, &runs, state, now).await? {
+                closed.insert(
+                    open[&run],
+                    Closed {
+                        state,
+                        sums: (mailed, empty),
+                    },
+                );
+            }
+        }
         Ok(closed)
     }
-}
 
-async fn close_in(
-    core: &Core,
-    tx: &mut Tx,
-    run: &OpenRun,
-    slot: &Slot,
-    date: &str,
-) -> Result<Option<Closed>, DigestError> {
-    let now = core.clock.now();
-    let state = if !is_anyone_due(tx, slot.id, run.to_no, date).await? {
-        "done"
-    } else if now >= run.expires_at {
-        tracing::warn!(
-            run_id = run.id,
-            "a run was cut: its time is over; the rest keep their place"
-        );
-        "cut"
-    } else {
-        return Ok(None);
-    };
-    let sums = store::close_run(tx, run.id, state, now).await?;
-    Ok(sums.map(|sums| (state, sums)))
+    /// The reports of the runs that were closed, longest due first.
+    async fn report(self, reports: &mut Vec<RunReport>) -> Result<(), DigestError> {
+        let Bundle {
+            newsletter,
+            local_date,
+            parts,
+            ..
+        } = self.bundle;
+        let mut letters: HashMap<i64, Told<'_>> = HashMap::new();
+        let mut languages = HashMap::new();
+        for slot_id in self.closed.keys() {
+            let window = self
+                .morning
+                .window(self.core, newsletter, parts[slot_id].frame)
+                .await?;
+            for selection in window.selections() {
+                languages
+                    .entry(selection.id)
+                    .or_insert_with(|| selection.languages.clone());
+            }
+        }
+        for (content, prepared) in self.morning.issues(newsletter.id, *local_date).iter() {
+            if let Prepared::Ready { letter_id, subject } = prepared {
+                letters.insert(*letter_id, Told { subject, content });
+            }
+        }
+        let nobody = Tally::default();
+        let mut closed: Vec<(&i64, &Closed)> = self.closed.iter().collect();
+        closed.sort_by_key(|(slot_id, _)| (parts[*slot_id].run.due_at, parts[*slot_id].run.id));
+        for (slot_id, Closed { state, sums }) in closed {
+            let part = &parts[slot_id];
+            let tally = self.tallies.get(slot_id).unwrap_or(&nobody);
+            reports.push(tally.report(
+                (&part.run, &part.slot),
+                state,
+                *sums,
+                |letter| letters.get(&letter).copied(),
+                |selection| languages.get(&selection).cloned().unwrap_or_default(),
+            ));
+        }
+        Ok(())
+    }
 }

@@ -1,5 +1,8 @@
 //! One issue per distinct content: compiled once, by whoever needs it first, on any instance.
 
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
 use jiff::civil::Date;
 
 use super::DigestError;
@@ -11,7 +14,9 @@ use super::note::find_note;
 use super::order::arrange;
 use super::store::{self, NewIssue};
 use crate::audience::Newsletter;
+use crate::base::language::Language;
 use crate::base::time::Timestamp;
+use crate::config::Config;
 use crate::db::is_retryable;
 use crate::delivery::store::insert_letter;
 use crate::newsroom::store::{get_head, list_articles, lock_live_articles};
@@ -55,8 +60,82 @@ pub struct Loaded {
     pub head_no: i64,
 }
 
-/// The articles of a content in the order of the issue, and what stands beside them; none if one of them is not live under that
-/// number any more.
+/// What several issues of a newsletter and a date are made of, read once for all of them.
+struct Texts {
+    /// The head of the log before anything was read.
+    head_no: i64,
+    articles: HashMap<i64, Article>,
+    notes: HashMap<Language, Option<String>>,
+}
+
+impl Texts {
+    async fn read(
+        core: &Core,
+        newsletter: &Newsletter,
+        contents: &[Content],
+        local_date: Date,
+        foreseen: &Foresight,
+    ) -> Result<Self, DigestError> {
+        let head_no = get_head(&core.db).await?;
+        let ids: BTreeSet<i64> = contents
+            .iter()
+            .flat_map(|content| {
+                let told = content.notices.iter().map(|notice| notice.article_id);
+                content.items.iter().map(|item| item.article_id).chain(told)
+            })
+            .collect();
+        let ids: Vec<i64> = ids.into_iter().collect();
+        let articles = list_articles(&core.db, &ids).await?;
+        let mut notes = HashMap::new();
+        for content in contents {
+            if !notes.contains_key(&content.language) {
+                let note = find_note(core, newsletter, local_date, &content.language).await?;
+                notes.insert(content.language.clone(), note);
+            }
+        }
+        Ok(Self {
+            head_no,
+            articles: articles
+                .into_iter()
+                .map(|article| match foreseen.articles.get(&article.id) {
+                    Some(as_it_will_be) => (article.id, as_it_will_be.clone()),
+                    None => (article.id, article),
+                })
+                .collect(),
+            notes,
+        })
+    }
+
+    /// The articles of a content in the order of the issue, and what stands beside them; none if one of them is not live under
+    /// that number any more.
+    fn of(&self, content: &Content, sections: &[Section]) -> Option<Loaded> {
+        let mut articles = Vec::with_capacity(content.items.len());
+        for item in &content.items {
+            articles.push(
+                self.articles
+                    .get(&item.article_id)
+                    .filter(|article| {
+                        article.state == ArticleState::Released
+                            && article.release_no == Some(item.release_no)
+                    })?
+                    .clone(),
+            );
+        }
+        arrange(&mut articles, sections);
+        Some(Loaded {
+            articles,
+            told: content
+                .notices
+                .iter()
+                .filter_map(|notice| self.articles.get(&notice.article_id).cloned())
+                .collect(),
+            note: self.notes.get(&content.language).cloned().flatten(),
+            head_no: self.head_no,
+        })
+    }
+}
+
+/// What one content is made of; none if one of its articles is not live under that number any more.
 pub async fn load(
     core: &Core,
     newsletter: &Newsletter,
@@ -65,32 +144,15 @@ pub async fn load(
     sections: &[Section],
     foreseen: &Foresight,
 ) -> Result<Option<Loaded>, DigestError> {
-    let head_no = get_head(&core.db).await?;
-    let ids: Vec<i64> = content.items.iter().map(|item| item.article_id).collect();
-    let mut articles = list_articles(&core.db, &ids).await?;
-    for article in &mut articles {
-        if let Some(as_it_will_be) = foreseen.articles.get(&article.id) {
-            article.clone_from(as_it_will_be);
-        }
-    }
-    let is_live = |article: &Article| {
-        article.state == ArticleState::Released
-            && content
-                .items
-                .iter()
-                .any(|i| i.article_id == article.id && Some(i.release_no) == article.release_no)
-    };
-    if articles.len() != ids.len() || !articles.iter().all(is_live) {
-        return Ok(None);
-    }
-    arrange(&mut articles, sections);
-    let told: Vec<i64> = content.notices.iter().map(|n| n.article_id).collect();
-    Ok(Some(Loaded {
-        articles,
-        told: list_articles(&core.db, &told).await?,
-        note: find_note(core, newsletter, local_date, &content.language).await?,
-        head_no,
-    }))
+    let texts = Texts::read(
+        core,
+        newsletter,
+        std::slice::from_ref(content),
+        local_date,
+        foreseen,
+    )
+    .await?;
+    Ok(texts.of(content, sections))
 }
 
 /// The key of a content.
@@ -127,78 +189,170 @@ pub fn key_of(
     )
 }
 
-/// Finds the issue of a content, or compiles and stores it under the lock of its articles.
+/// What the issues of one newsletter and date have in common.
+#[derive(Clone)]
+pub struct Setting {
+    /// Newsletter.
+    pub newsletter: Arc<Newsletter>,
+    /// The newsroom's sections in their order.
+    pub sections: Arc<[Section]>,
+    /// Their date.
+    pub local_date: Date,
+    /// What the Date header says.
+    pub dated_at: Timestamp,
+}
+
+/// Issues in one transaction: a commit for each would cost more than the issue.
+const TOGETHER: usize = 64;
+
+/// A content on its way to being an issue.
+struct Draft {
+    content: Content,
+    loaded: Loaded,
+    key: String,
+}
+
+/// Finds the issues of contents, or compiles and stores them under the lock of their articles. Returns what became of each.
 pub async fn prepare(
     core: &Core,
     theme: &Theme,
-    newsletter: &Newsletter,
-    sections: &[Section],
-    content: &Content,
-    local_date: Date,
-    dated_at: Timestamp,
-) -> Result<Outcome, DigestError> {
-    let foreseen = Foresight::default();
-    let Some(loaded) = load(core, newsletter, content, local_date, sections, &foreseen).await?
-    else {
-        return Ok(Outcome::Stale);
-    };
-    let key = key_of(newsletter, content, local_date, &loaded);
-    if let Some(found) = find(core, &key).await? {
-        return Ok(found);
+    setting: &Setting,
+    contents: &[Content],
+) -> Result<Vec<(Content, Outcome)>, DigestError> {
+    let mut done = Vec::with_capacity(contents.len());
+    for contents in contents.chunks(TOGETHER) {
+        done.extend(prepare_some(core, theme, setting, contents).await?);
     }
-    let uid = uid_of(&key);
+    Ok(done)
+}
+
+async fn prepare_some(
+    core: &Core,
+    theme: &Theme,
+    setting: &Setting,
+    contents: &[Content],
+) -> Result<Vec<(Content, Outcome)>, DigestError> {
+    let Setting {
+        newsletter,
+        sections,
+        local_date,
+        ..
+    } = setting;
+    let foreseen = Foresight::default();
+    let texts = Texts::read(core, newsletter, contents, *local_date, &foreseen).await?;
+    let (mut done, mut drafts) = (Vec::new(), Vec::new());
+    for content in contents {
+        match texts.of(content, sections) {
+            None => done.push((content.clone(), Outcome::Stale)),
+            Some(loaded) => drafts.push(Draft {
+                key: key_of(newsletter, content, *local_date, &loaded),
+                content: content.clone(),
+                loaded,
+            }),
+        }
+    }
+    let keys: Vec<&str> = drafts.iter().map(|draft| draft.key.as_str()).collect();
+    let mut found = find(core, &keys).await?;
+    let mut new = Vec::new();
+    for draft in drafts {
+        match found.remove(&draft.key) {
+            Some(outcome) => done.push((draft.content, outcome)),
+            None => new.push(draft),
+        }
+    }
+    let mut made = Vec::new();
+    for (draft, compiled) in compile_all(core, theme, setting, new).await? {
+        match compiled {
+            Ok(compiled) => made.push((draft, compiled)),
+            Err(outcome) => done.push((draft.content, outcome)),
+        }
+    }
+    if let Some(outcomes) = store_all(core, setting, &made).await? {
+        done.extend(
+            made.into_iter()
+                .map(|(draft, _)| draft.content)
+                .zip(outcomes),
+        );
+        return Ok(done);
+    }
+    for one in made {
+        let outcome = store_one(core, setting, &one).await?;
+        done.push((one.0.content, outcome));
+    }
+    Ok(done)
+}
+
+/// Compiles drafts on as many threads as there are cores, in their order.
+async fn compile_all(
+    core: &Core,
+    theme: &Theme,
+    setting: &Setting,
+    mut drafts: Vec<Draft>,
+) -> Result<Vec<(Draft, Result<Compiled, Outcome>)>, DigestError> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = drafts.len().div_ceil(threads).max(1);
+    let mut working = Vec::new();
+    while !drafts.is_empty() {
+        let rest = drafts.split_off(share.min(drafts.len()));
+        let (config, theme, setting) = (core.config.clone(), theme.clone(), setting.clone());
+        working.push(tokio::task::spawn_blocking(move || {
+            drafts
+                .into_iter()
+                .map(|draft| {
+                    let compiled = compile_one(&config, &theme, &setting, &draft);
+                    (draft, compiled)
+                })
+                .collect::<Vec<_>>()
+        }));
+        drafts = rest;
+    }
+    let mut done = Vec::new();
+    for share in working {
+        done.extend(share.await.map_err(|error| {
+            DigestError::Invalid(format!("issues could not be compiled: {error}"))
+        })?);
+    }
+    Ok(done)
+}
+
+fn compile_one(
+    config: &Config,
+    theme: &Theme,
+    setting: &Setting,
+    draft: &Draft,
+) -> Result<Compiled, Outcome> {
+    let Setting {
+        newsletter,
+        sections,
+        local_date,
+        dated_at,
+    } = setting;
     let material = Material {
-        config: &core.config,
+        config,
         theme,
         newsletter,
         sections,
-        language: &content.language,
-        local_date,
-        uid: &uid,
-        dated_at,
-        articles: &loaded.articles,
-        told: &loaded.told,
-        note: loaded.note.as_deref(),
+        language: &draft.content.language,
+        local_date: *local_date,
+        uid: &uid_of(&draft.key),
+        dated_at: *dated_at,
+        articles: &draft.loaded.articles,
+        told: &draft.loaded.told,
+        note: draft.loaded.note.as_deref(),
     };
-    let compiled = match compile(&material) {
-        Ok(compiled) => compiled,
-        Err(error) => {
-            let faulty = find_faulty(&material);
-            if !faulty.is_empty() {
-                for article in loaded.articles.iter().filter(|a| faulty.contains(&a.id)) {
-                    tracing::error!(newsletter = newsletter.slug, article = article.uid, %error,
-                        "no mail can be made of an article and it is left out; mend it or the template, then run `jarshy article release`");
-                }
-                return Ok(Outcome::Faulty(faulty));
-            }
-            tracing::error!(newsletter = newsletter.slug, language = %content.language, %error,
+    compile(&material).map_err(|error| {
+        let faulty = find_faulty(&material);
+        for article in material.articles.iter().filter(|a| faulty.contains(&a.id)) {
+            tracing::error!(newsletter = newsletter.slug, article = article.uid, %error,
+                "no mail can be made of an article and it is left out; mend it or the template, then run `jarshy article release`");
+        }
+        if faulty.is_empty() {
+            tracing::error!(newsletter = newsletter.slug, language = %material.language, %error,
                 "an issue does not compile and is set aside; its people keep their place");
-            return Ok(Outcome::Settled(Prepared::Failed));
+            return Outcome::Settled(Prepared::Failed);
         }
-    };
-    for attempt in 1.. {
-        match insert(
-            core, newsletter, content, &loaded, &compiled, &key, local_date,
-        )
-        .await
-        {
-            Err(DigestError::Database(e)) if is_retryable(&e) && attempt < super::open::TRIES => {}
-            Err(other) => return Err(other),
-            Ok(Some(outcome)) => return Ok(outcome),
-            // Another instance was quicker; equal content is one issue.
-            Ok(None) => {
-                if let Some(found) = find(core, &key).await? {
-                    return Ok(found);
-                }
-                if attempt >= super::open::TRIES {
-                    return Err(DigestError::Invalid(format!(
-                        "issue {uid} can neither be stored nor found"
-                    )));
-                }
-            }
-        }
-    }
-    unreachable!("the loop returns")
+        Outcome::Faulty(faulty)
+    })
 }
 
 /// The articles of an issue that does not compile without which it does; none if it is not for them: then the template is at fault,
@@ -222,65 +376,124 @@ fn find_faulty(material: &Material<'_>) -> Vec<i64> {
     faulty
 }
 
-/// The issue of that key if it is there. One whose letter was replaced has lost a story, and so has the pick that asks for it.
-async fn find(core: &Core, key: &str) -> Result<Option<Outcome>, DigestError> {
-    Ok(store::find_issue_by_content(&core.db, key)
+/// The issues of those keys that are there. One whose letter was replaced has lost a story, and so has the pick that asks for it.
+async fn find(core: &Core, keys: &[&str]) -> Result<HashMap<String, Outcome>, DigestError> {
+    Ok(store::find_issues_by_content(&core.db, keys)
         .await?
-        .map(|(issue, state)| match state.as_str() {
-            "replaced" => Outcome::Stale,
-            _ => Outcome::Settled(Prepared::Ready {
-                letter_id: issue.letter_id,
-                subject: issue.subject,
-            }),
-        }))
+        .into_iter()
+        .map(|(key, letter_id, subject, state)| match state.as_str() {
+            "replaced" => (key, Outcome::Stale),
+            _ => (
+                key,
+                Outcome::Settled(Prepared::Ready { letter_id, subject }),
+            ),
+        })
+        .collect())
+}
+
+/// Stores compiled issues in one transaction; none if one of them is there already, and then none is stored.
+async fn store_all(
+    core: &Core,
+    setting: &Setting,
+    made: &[(Draft, Compiled)],
+) -> Result<Option<Vec<Outcome>>, DigestError> {
+    for attempt in 1.. {
+        match insert(core, setting, made).await {
+            Err(DigestError::Database(e)) if is_retryable(&e) && attempt < super::open::TRIES => {}
+            other => return other,
+        }
+    }
+    unreachable!("the loop returns")
+}
+
+/// Stores a compiled issue, or finds it: another instance was quicker, and equal content is one issue.
+async fn store_one(
+    core: &Core,
+    setting: &Setting,
+    made: &(Draft, Compiled),
+) -> Result<Outcome, DigestError> {
+    let key = made.0.key.as_str();
+    for _ in 0..super::open::TRIES {
+        if let Some(outcome) = store_all(core, setting, std::slice::from_ref(made))
+            .await?
+            .and_then(|mut one| one.pop())
+        {
+            return Ok(outcome);
+        }
+        if let Some(found) = find(core, &[key]).await?.remove(key) {
+            return Ok(found);
+        }
+    }
+    Err(DigestError::Invalid(format!(
+        "issue {} can neither be stored nor found",
+        uid_of(key)
+    )))
 }
 
 async fn insert(
     core: &Core,
-    newsletter: &Newsletter,
-    content: &Content,
-    loaded: &Loaded,
-    compiled: &Compiled,
-    key: &str,
-    local_date: Date,
-) -> Result<Option<Outcome>, DigestError> {
+    setting: &Setting,
+    made: &[(Draft, Compiled)],
+) -> Result<Option<Vec<Outcome>>, DigestError> {
+    if made.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
     let numbered = |a: &Article| (a.id, a.release_no.unwrap_or(0));
-    let items: Vec<(i64, i64)> = loaded.articles.iter().map(numbered).collect();
     // A corrected text is named, so it must not be withdrawn meanwhile either; one of an archive was never mailed.
     let named = |a: &&Article| a.state == ArticleState::Released;
-    let mut locked = items.clone();
-    locked.extend(loaded.told.iter().filter(named).map(numbered));
-    locked.sort_unstable();
-    locked.dedup();
+    let needed = |loaded: &Loaded| -> Vec<(i64, i64)> {
+        let told = loaded.told.iter().filter(named).map(numbered);
+        loaded.articles.iter().map(numbered).chain(told).collect()
+    };
+    let locked: BTreeSet<(i64, i64)> = made
+        .iter()
+        .flat_map(|(draft, _)| needed(&draft.loaded))
+        .collect();
     let mut tx = core.db.begin().await?;
-    // Locked against withdrawal, and looked at again: what is withdrawn later finds this issue.
-    if lock_live_articles(&mut tx, &locked).await?.len() != locked.len() {
-        return Ok(Some(Outcome::Stale));
+    // Locked against withdrawal, and looked at again: what is withdrawn later finds these issues.
+    let locked: Vec<(i64, i64)> = locked.into_iter().collect();
+    let live: BTreeSet<i64> = lock_live_articles(&mut tx, &locked)
+        .await?
+        .into_iter()
+        .collect();
+    let mut number = store::get_next_number(&mut tx, setting.newsletter.id).await?;
+    let mut outcomes = Vec::with_capacity(made.len());
+    for (draft, compiled) in made {
+        if !needed(&draft.loaded)
+            .iter()
+            .all(|(id, _)| live.contains(id))
+        {
+            outcomes.push(Outcome::Stale);
+            continue;
+        }
+        let letter_id = insert_letter(&mut tx, core, &compiled.letter).await?;
+        let issue = NewIssue {
+            uid: &uid_of(&draft.key),
+            revision: 1,
+            newsletter_id: setting.newsletter.id,
+            number,
+            local_date: setting.local_date,
+            language: &draft.content.language,
+            content_key: Some(&draft.key),
+            letter_id,
+            subject: &compiled.letter.subject,
+            head_no: draft.loaded.head_no,
+            note: draft.loaded.note.as_deref(),
+            created_at: core.clock.now(),
+        };
+        let Some(issue_id) = store::insert_issue(&mut tx, &issue).await? else {
+            tx.rollback().await?;
+            return Ok(None);
+        };
+        let items: Vec<(i64, i64)> = draft.loaded.articles.iter().map(numbered).collect();
+        store::insert_items(&mut tx, issue_id, &items, compiled.shown).await?;
+        store::insert_notices(&mut tx, issue_id, &draft.content.notices).await?;
+        number += 1;
+        outcomes.push(Outcome::Settled(Prepared::Ready {
+            letter_id,
+            subject: compiled.letter.subject.clone(),
+        }));
     }
-    let letter_id = insert_letter(&mut tx, core, &compiled.letter).await?;
-    let number = store::get_next_number(&mut tx, newsletter.id).await?;
-    let issue = NewIssue {
-        uid: &uid_of(key),
-        revision: 1,
-        newsletter_id: newsletter.id,
-        number,
-        local_date,
-        language: &content.language,
-        content_key: Some(key),
-        letter_id,
-        subject: &compiled.letter.subject,
-        head_no: loaded.head_no,
-        note: loaded.note.as_deref(),
-        created_at: core.clock.now(),
-    };
-    let Some(issue_id) = store::insert_issue(&mut tx, &issue).await? else {
-        return Ok(None);
-    };
-    store::insert_items(&mut tx, issue_id, &items, compiled.shown).await?;
-    store::insert_notices(&mut tx, issue_id, &content.notices).await?;
     tx.commit().await?;
-    Ok(Some(Outcome::Settled(Prepared::Ready {
-        letter_id,
-        subject: compiled.letter.subject.clone(),
-    })))
+    Ok(Some(outcomes))
 }

@@ -21,8 +21,8 @@ use crate::work::Core;
 pub enum Reader {
     /// A subscription with its selection, its slot and its place in the log.
     Subscription {
-        /// Uid of the subscription: what it was sent is not sent again.
-        uid: String,
+        /// Row of the subscriber: what they were sent is not sent again.
+        subscriber_id: i64,
         /// Row of the selection.
         selection_id: i64,
         /// Row of the slot.
@@ -39,7 +39,7 @@ pub enum Reader {
 impl From<Reading> for Reader {
     fn from(reading: Reading) -> Self {
         Self::Subscription {
-            uid: reading.uid,
+            subscriber_id: reading.subscriber_id,
             selection_id: reading.selection_id,
             slot_id: reading.slot_id,
             read_to: reading.read_to,
@@ -81,9 +81,9 @@ pub async fn preview(
     } else {
         known
     };
-    let (uid, slot, selection, read_to) = match reader {
+    let (subscriber_id, slot, selection, read_to) = match reader {
         Reader::Subscription {
-            uid,
+            subscriber_id,
             selection_id,
             slot_id,
             read_to,
@@ -94,7 +94,7 @@ pub async fn preview(
                 .ok_or_else(|| DigestError::Invalid("the selection is gone".to_owned()))?;
             let place = place_at(core, *slot_id, (*read_to, *joined_at), minute).await?;
             (
-                uid.clone(),
+                *subscriber_id,
                 get_slot(&core.db, *slot_id).await?,
                 selection,
                 place,
@@ -111,7 +111,7 @@ pub async fn preview(
                 key: choice.to_string(),
             };
             let read_to = store::get_no_before(&core.db, now.plus_secs(-86_400)).await?;
-            (String::new(), slot, selection, read_to)
+            (0, slot, selection, read_to)
         }
     };
     let local_date = now.date_in(&slot.time_zone);
@@ -121,11 +121,10 @@ pub async fn preview(
     gathered.forget_sent_since(minute);
     let member = Member {
         id: 0,
-        uid,
-        subscriber_id: 0,
+        slot_id: slot.id,
+        subscriber_id,
         selection_id: selection.id,
         read_to,
-        provider: String::new(),
     };
     gathered.put_selection(selection);
     let mut tx = core.db.begin().await?;

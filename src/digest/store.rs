@@ -102,27 +102,6 @@ fn read_date(text: &str) -> Result<Date> {
         .map_err(|e: jiff::Error| sqlx::Error::Decode(e.to_string().into()))
 }
 
-/// Adds to the sums of an open run; false if it is open no more, or held, and then nothing of the transaction may be kept.
-pub async fn add_to_run(tx: &mut Tx, run_id: i64, mailed: i64, empty: i64) -> Result<bool> {
-    on_tx!(tx, c => sqlx::query(
-        "UPDATE run SET mailed = mailed + $2, empty = empty + $3 WHERE id = $1 AND state = 'open' AND held_at IS NULL \
-         AND NOT EXISTS (SELECT 1 FROM hold h JOIN slot s ON s.newsletter_id = h.newsletter_id \
-         WHERE s.id = run.slot_id AND h.local_date = run.local_date)")
-        .bind(run_id).bind(mailed).bind(empty).execute(c).await.map(|done| done.rows_affected() == 1))
-}
-
-/// Closes an open run as `done` or `cut`; its sums for the one who closed it.
-pub async fn close_run(
-    tx: &mut Tx,
-    run_id: i64,
-    state: &str,
-    now: Timestamp,
-) -> Result<Option<(i64, i64)>> {
-    on_tx!(tx, c => sqlx::query_as(
-        "UPDATE run SET state = $2, closed_at = $3 WHERE id = $1 AND state = 'open' RETURNING mailed, empty")
-        .bind(run_id).bind(state).bind(now).fetch_optional(c).await)
-}
-
 /// The number of the log's last entry before an instant; 0 if there is none.
 pub async fn get_no_before(db: &Db, at: Timestamp) -> Result<i64> {
     on_db!(db, c => sqlx::query_scalar::<_, i64>(
@@ -130,35 +109,37 @@ pub async fn get_no_before(db: &Db, at: Timestamp) -> Result<i64> {
     .map(|no| no.unwrap_or(0))
 }
 
-const LIST_SENT_SQLITE: &str = "SELECT DISTINCT d.recipient_uid, a.story_id FROM delivery d \
+const LIST_SENT_SQLITE: &str = "SELECT DISTINCT d.recipient_id, a.story_id FROM delivery d \
      JOIN issue i ON i.letter_id = d.letter_id JOIN issue_item t ON t.issue_id = i.id JOIN article a ON a.id = t.article_id \
-     WHERE i.newsletter_id = $1 AND d.recipient_uid IN (SELECT value FROM json_each($2)) \
+     WHERE i.newsletter_id = $1 AND d.recipient_id IN (SELECT value FROM json_each($2)) \
      AND a.story_id IN (SELECT value FROM json_each($3)) AND d.state NOT IN ('cancelled', 'failed', 'expired') \
      AND d.created_at < $4";
 /// The engines unfold a JSON list by different functions.
-const LIST_SENT_POSTGRES: &str = "SELECT DISTINCT d.recipient_uid, a.story_id FROM delivery d \
+const LIST_SENT_POSTGRES: &str = "SELECT DISTINCT d.recipient_id, a.story_id FROM delivery d \
      JOIN issue i ON i.letter_id = d.letter_id JOIN issue_item t ON t.issue_id = i.id JOIN article a ON a.id = t.article_id \
-     WHERE i.newsletter_id = $1 AND d.recipient_uid IN (SELECT value FROM jsonb_array_elements_text(CAST($2 AS JSONB))) \
+     WHERE i.newsletter_id = $1 AND d.recipient_id IN (SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text(CAST($2 AS JSONB))) \
      AND a.story_id IN (SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text(CAST($3 AS JSONB))) \
      AND d.state NOT IN ('cancelled', 'failed', 'expired') AND d.created_at < $4";
 
-/// Which of those stories this newsletter sent (or is about to send) to which of those subscriptions, as (uid, story). What was
-/// cancelled, failed or expired did not reach anybody. `before` looks back to what was planned before an instant; a planner, whose
-/// clock may be behind another's, looks at everything.
+/// Which of those stories this newsletter sent (or is about to send) to which of those subscribers, as (subscriber, story): somebody
+/// subscribes to a newsletter once. What was cancelled, failed or expired did not reach anybody. `before` looks back to what was
+/// planned before an instant; a planner, whose clock may be behind another's, looks at everything.
 pub async fn list_sent(
     tx: &mut Tx,
     newsletter_id: i64,
-    recipient_uids: &[&str],
+    subscriber_ids: &[i64],
     story_ids: &[i64],
     before: Option<Timestamp>,
-) -> Result<Vec<(String, i64)>> {
+) -> Result<Vec<(i64, i64)>> {
     let before = before.map_or(i64::MAX, Timestamp::as_millis);
     let sql = tx.choose(LIST_SENT_SQLITE, LIST_SENT_POSTGRES);
-    let (uids, stories) = (
-        serde_json::to_string(recipient_uids).unwrap_or_default(),
-        serde_json::to_string(story_ids).unwrap_or_default(),
-    );
-    on_tx!(tx, c => sqlx::query_as(sql).bind(newsletter_id).bind(uids).bind(stories).bind(before).fetch_all(c).await)
+    let (people, stories) = (json(subscriber_ids), json(story_ids));
+    on_tx!(tx, c => sqlx::query_as(sql).bind(newsletter_id).bind(people).bind(stories).bind(before).fetch_all(c).await)
+}
+
+/// A list as one value of a statement.
+fn json(list: impl serde::Serialize) -> String {
+    serde_json::to_string(&list).unwrap_or_default()
 }
 
 /// An issue as stored.
@@ -200,22 +181,19 @@ fn read_issue(row: IssueRow) -> Result<StoredIssue> {
     })
 }
 
-/// The issue with that content, whoever compiled it, and the state of its letter.
-pub async fn find_issue_by_content(
+const FIND_CONTENTS_SQLITE: &str = "SELECT i.content_key, i.letter_id, i.subject, l.state FROM issue i JOIN letter l ON l.id = i.letter_id \
+     WHERE i.content_key IN (SELECT value FROM json_each($1))";
+/// The engines unfold a JSON list by different functions.
+const FIND_CONTENTS_POSTGRES: &str = "SELECT i.content_key, i.letter_id, i.subject, l.state FROM issue i JOIN letter l ON l.id = i.letter_id \
+     WHERE i.content_key IN (SELECT value FROM jsonb_array_elements_text(CAST($1 AS JSONB)))";
+
+/// The issues with those contents, whoever compiled them, as (content, letter, subject, state of the letter).
+pub async fn find_issues_by_content(
     db: &Db,
-    content_key: &str,
-) -> Result<Option<(StoredIssue, String)>> {
-    let Some(issue) = on_db!(db, c => sqlx::query_as::<_, IssueRow>(
-        "SELECT id, uid, revision, newsletter_id, number, local_date, language, letter_id, subject FROM issue \
-         WHERE content_key = $1").bind(content_key).fetch_optional(c).await)?
-    .map(read_issue)
-    .transpose()?
-    else {
-        return Ok(None);
-    };
-    let state: String = on_db!(db, c => sqlx::query_scalar("SELECT state FROM letter WHERE id = $1")
-        .bind(issue.letter_id).fetch_one(c).await)?;
-    Ok(Some((issue, state)))
+    content_keys: &[&str],
+) -> Result<Vec<(String, i64, String, String)>> {
+    let sql = db.choose(FIND_CONTENTS_SQLITE, FIND_CONTENTS_POSTGRES);
+    on_db!(db, c => sqlx::query_as(sql).bind(json(content_keys)).fetch_all(c).await)
 }
 
 /// The latest revision of an issue.
@@ -312,6 +290,13 @@ pub async fn insert_issue(tx: &mut Tx, issue: &NewIssue<'_>) -> Result<Option<i6
         .bind(issue.letter_id).bind(issue.subject).bind(issue.head_no).bind(issue.note).bind(issue.created_at).fetch_optional(c).await)
 }
 
+const INSERT_ITEMS_SQLITE: &str = "INSERT INTO issue_item (issue_id, position, article_id, release_no, is_shown) \
+     SELECT $1, key + 1, value ->> 0, value ->> 1, key < $3 FROM json_each($2)";
+/// The engines unfold a JSON list by different functions.
+const INSERT_ITEMS_POSTGRES: &str = "INSERT INTO issue_item (issue_id, position, article_id, release_no, is_shown) \
+     SELECT $1, n, CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), n <= $3 \
+     FROM jsonb_array_elements(CAST($2 AS JSONB)) WITH ORDINALITY AS j (value, n)";
+
 /// Stores the items of an issue in their order, as (article, number); the first `shown` of them stand in the mail.
 pub async fn insert_items(
     tx: &mut Tx,
@@ -319,23 +304,8 @@ pub async fn insert_items(
     items: &[(i64, i64)],
     shown: usize,
 ) -> Result<()> {
-    let numbered: Vec<(usize, &(i64, i64))> = items.iter().enumerate().collect();
-    for chunk in numbered.chunks(1000) {
-        on_tx!(tx, c => {
-            let mut insert = sqlx::QueryBuilder::new(
-                "INSERT INTO issue_item (issue_id, position, article_id, release_no, is_shown) ",
-            );
-            insert.push_values(chunk, |mut row, (i, (article_id, release_no))| {
-                row.push_bind(issue_id)
-                    .push_bind(*i as i64 + 1)
-                    .push_bind(*article_id)
-                    .push_bind(*release_no)
-                    .push_bind(*i < shown);
-            });
-            insert.build().execute(c).await.map(|_| ())
-        })?;
-    }
-    Ok(())
+    let sql = tx.choose(INSERT_ITEMS_SQLITE, INSERT_ITEMS_POSTGRES);
+    on_tx!(tx, c => sqlx::query(sql).bind(issue_id).bind(json(items)).bind(shown as i64).execute(c).await.map(|_| ()))
 }
 
 /// Letters that were replaced since an instant while rows without an intent still wait on them, with the letter of the

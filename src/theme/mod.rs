@@ -61,11 +61,12 @@ pub enum ThemeError {
     Icon(String),
 }
 
-/// Templates and interface strings, checked when loaded.
+/// Templates and interface strings, checked when loaded. Cheap to clone.
+#[derive(Clone)]
 pub struct Theme {
     strings: Arc<Strings>,
-    environments: BTreeMap<String, Environment<'static>>,
-    icons: Icons,
+    environments: Arc<BTreeMap<String, Environment<'static>>>,
+    icons: Arc<Icons>,
 }
 
 impl Theme {
@@ -91,8 +92,8 @@ impl Theme {
         }
         Ok(Self {
             strings,
-            environments,
-            icons: Icons::load(&config.newsroom)?,
+            environments: Arc::new(environments),
+            icons: Arc::new(Icons::load(&config.newsroom)?),
         })
     }
 

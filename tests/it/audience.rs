@@ -13,7 +13,7 @@ use jarshy::work::Core;
 use jarshy::{on_db, on_tx};
 
 use crate::both_engines;
-use crate::support::{Engine, TestApp};
+use crate::support::{Engine, TestApp, slot};
 
 both_engines!(
     a_life_from_sign_up_to_return,
@@ -811,16 +811,14 @@ async fn an_unsubscribe_beats_a_plan_that_is_being_made(engine: Engine) {
     house.set_head(1).await;
     let slot_id = house.subscription("aigerim@example.kz").await.slot_id;
     let mut tx = core.db.begin().await.unwrap();
-    let chunk = store::lock_chunk(&mut tx, slot_id, 0, 1, "2026-02-28", 100)
-        .await
-        .unwrap();
+    let chunk = slot::lock_chunk(&mut tx, slot_id, 0, 1, "2026-02-28", 100).await;
     assert_eq!(chunk.len(), 1);
     // The person leaves while the planner holds the row: leaving waits and then cancels what was planned.
     let (other, link) = (core.clone(), token(core, Purpose::Unsubscribe, &uid));
     let leaving =
         tokio::spawn(async move { audience::leave(&other, &link, LeaveBy::OneClick).await });
     house
-        .plan_in(&mut tx, &[(chunk[0].subscriber_id, &chunk[0].uid)])
+        .plan_in(&mut tx, &[(chunk[0].subscriber_id, &uid)])
         .await;
     assert_eq!(
         store::advance(&mut tx, &[chunk[0].id], 1, Some("2026-02-28"))
@@ -835,16 +833,11 @@ async fn an_unsubscribe_beats_a_plan_that_is_being_made(engine: Engine) {
     // And who left before is not found by the next one.
     let mut tx = core.db.begin().await.unwrap();
     assert!(
-        store::lock_chunk(&mut tx, slot_id, 0, 9, "2026-03-01", 100)
+        slot::lock_chunk(&mut tx, slot_id, 0, 9, "2026-03-01", 100)
             .await
-            .unwrap()
             .is_empty()
     );
-    assert!(
-        !store::is_anyone_due(&mut tx, slot_id, 9, "2026-03-01")
-            .await
-            .unwrap()
-    );
+    assert!(!slot::is_anyone_due(&mut tx, slot_id, 9, "2026-03-01").await);
     tx.rollback().await.unwrap();
 }
 
@@ -945,11 +938,7 @@ async fn a_pause_ends_on_its_day_in_its_own_zone(engine: Engine) {
     );
     house.set_head(3).await;
     let mut tx = core.db.begin().await.unwrap();
-    assert!(
-        !store::is_anyone_due(&mut tx, row.slot_id, 3, "2026-03-01")
-            .await
-            .unwrap()
-    );
+    assert!(!slot::is_anyone_due(&mut tx, row.slot_id, 3, "2026-03-01").await);
     tx.rollback().await.unwrap();
 
     app_time(&house, "2026-03-08T23:59:59+05:00");
@@ -1266,16 +1255,12 @@ async fn a_run_sees_who_is_due_and_moves_them_once(engine: Engine) {
     );
 
     let (today, tomorrow) = ("2026-02-28", "2026-03-01");
-    let chunk = store::lock_chunk(&mut tx, slot.id, 0, 10, today, 3)
-        .await
-        .unwrap();
+    let chunk = slot::lock_chunk(&mut tx, slot.id, 0, 10, today, 3).await;
     assert_eq!(chunk.len(), 3);
     assert!(chunk.windows(2).all(|pair| pair[0].id < pair[1].id));
     assert!(chunk.iter().all(|member| member.read_to == 0));
     // A planner that goes on from where it is meets those behind it alone.
-    let rest = store::lock_chunk(&mut tx, slot.id, chunk[2].id, 10, today, 9)
-        .await
-        .unwrap();
+    let rest = slot::lock_chunk(&mut tx, slot.id, chunk[2].id, 10, today, 9).await;
     assert_eq!(rest.len(), 2);
     assert!(rest[0].id > chunk[2].id);
     let served: Vec<i64> = chunk.iter().map(|m| m.id).collect();
@@ -1300,32 +1285,24 @@ async fn a_run_sees_who_is_due_and_moves_them_once(engine: Engine) {
         "nobody moves back"
     );
     assert_eq!(
-        store::lock_chunk(&mut tx, slot.id, 0, 10, today, 9)
+        slot::lock_chunk(&mut tx, slot.id, 0, 10, today, 9)
             .await
-            .unwrap()
             .len(),
         2
     );
-    assert!(
-        store::is_anyone_due(&mut tx, slot.id, 10, today)
-            .await
-            .unwrap()
-    );
+    assert!(slot::is_anyone_due(&mut tx, slot.id, 10, today).await);
     tx.commit().await.unwrap();
 
     // Later the same day with more news: who was mailed waits until tomorrow, who had nothing does not.
     let mut tx = core.db.begin().await.unwrap();
-    let later = store::lock_chunk(&mut tx, slot.id, 0, 12, today, 9)
-        .await
-        .unwrap();
+    let later = slot::lock_chunk(&mut tx, slot.id, 0, 12, today, 9).await;
     assert_eq!(
         later.iter().map(|m| m.read_to).collect::<Vec<_>>(),
         [10, 0, 0]
     );
     assert_eq!(
-        store::lock_chunk(&mut tx, slot.id, 0, 12, tomorrow, 9)
+        slot::lock_chunk(&mut tx, slot.id, 0, 12, tomorrow, 9)
             .await
-            .unwrap()
             .len(),
         5
     );
@@ -1356,12 +1333,8 @@ async fn planners_take_different_chunks(engine: Engine) {
         core.db.begin().await.unwrap(),
         core.db.begin().await.unwrap(),
     );
-    let first = store::lock_chunk(&mut a, slot.id, 0, 1, "2026-02-28", 4)
-        .await
-        .unwrap();
-    let second = store::lock_chunk(&mut b, slot.id, 0, 1, "2026-02-28", 4)
-        .await
-        .unwrap();
+    let first = slot::lock_chunk(&mut a, slot.id, 0, 1, "2026-02-28", 4).await;
+    let second = slot::lock_chunk(&mut b, slot.id, 0, 1, "2026-02-28", 4).await;
     assert_eq!((first.len(), second.len()), (4, 2));
     assert!(
         second
@@ -1371,16 +1344,11 @@ async fn planners_take_different_chunks(engine: Engine) {
     // An empty chunk does not end the run while somebody holds the rest.
     let mut c = core.db.begin().await.unwrap();
     assert!(
-        store::lock_chunk(&mut c, slot.id, 0, 1, "2026-02-28", 4)
+        slot::lock_chunk(&mut c, slot.id, 0, 1, "2026-02-28", 4)
             .await
-            .unwrap()
             .is_empty()
     );
-    assert!(
-        store::is_anyone_due(&mut c, slot.id, 1, "2026-02-28")
-            .await
-            .unwrap()
-    );
+    assert!(slot::is_anyone_due(&mut c, slot.id, 1, "2026-02-28").await);
     // A slot that is being opened is passed over, and keeps nobody from subscribing.
     assert!(store::lock_slot(&mut a, slot.id).await.unwrap().is_some());
     assert!(store::lock_slot(&mut b, slot.id).await.unwrap().is_none());

@@ -65,6 +65,8 @@ pub async fn list_people(db: &Db, after: (i64, i64), limit: i64) -> Result<Vec<L
 pub struct Reading {
     /// Uid of the subscription.
     pub uid: String,
+    /// Row of the subscriber.
+    pub subscriber_id: i64,
     /// `pending`, `active`, `paused` or `left`.
     pub state: String,
     /// Row of the selection.
@@ -90,7 +92,7 @@ pub async fn find_reading(
     address_key: &str,
 ) -> Result<Option<Reading>> {
     on_db!(db, c => sqlx::query_as(
-        "SELECT s.uid, s.state, s.selection_id, s.slot_id, s.read_to, s.text_only, s.confirmed_at, \
+        "SELECT s.uid, s.subscriber_id, s.state, s.selection_id, s.slot_id, s.read_to, s.text_only, s.confirmed_at, \
          s.paused_until, s.last_date FROM subscription s \
          JOIN subscriber p ON p.id = s.subscriber_id WHERE p.address_key = $1 AND s.newsletter_id = $2")
         .bind(address_key).bind(newsletter_id).fetch_optional(c).await)

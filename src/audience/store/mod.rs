@@ -28,7 +28,10 @@ pub(super) use subscription::*;
 
 pub use newsletter::{get_newsletter, list_newsletters};
 pub use profile::{Profile, Subscribed, find_profile, list_consents, list_subscribed};
-pub use run::{Group, Member, advance, is_anyone_due, list_lagging, list_selections, lock_chunk};
+pub use run::{
+    Due, Group, Member, advance, count_active, get_last_row, list_lagging, list_selections,
+    list_slots_with_due, lock_chunk,
+};
 pub use slot::{Slot, get_slot, list_due_slots, list_slots, lock_slot, update_slot_next};
 pub use untold::{list_untold, mark_told, mark_untold};
 

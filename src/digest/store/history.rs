@@ -39,7 +39,8 @@ pub async fn list_runs_on(
         "SELECT r.id, r.due_at, r.local_date, r.to_no, r.expires_at, r.state, r.opened_at, \
          (r.held_at IS NOT NULL OR EXISTS (SELECT 1 FROM hold h JOIN slot s ON s.newsletter_id = h.newsletter_id \
          WHERE s.id = r.slot_id AND h.local_date = r.local_date)) AS is_held FROM run r WHERE r.local_date = $1 \
-         AND (r.slot_id = $2 OR r.id IN (SELECT d.batch FROM delivery d WHERE d.recipient_uid = $3)) ORDER BY r.due_at, r.id")
+         AND (r.slot_id = $2 OR r.id IN (SELECT d.batch FROM delivery d JOIN subscription s ON s.subscriber_id = d.recipient_id \
+         WHERE s.uid = $3 AND d.recipient_uid = s.uid)) ORDER BY r.due_at, r.id")
         .bind(date.to_string()).bind(slot_id).bind(recipient_uid).fetch_all(c).await)
 }
 
@@ -116,7 +117,8 @@ pub async fn list_had(db: &Db, newsletter_id: i64, recipient_uid: &str) -> Resul
         "SELECT a.story_id, t.article_id, t.release_no, d.id AS delivery_id, d.state, i.uid AS issue_uid, i.number, \
          i.local_date, t.position, t.is_shown FROM delivery d JOIN issue i ON i.letter_id = d.letter_id \
          JOIN issue_item t ON t.issue_id = i.id JOIN article a ON a.id = t.article_id \
-         WHERE i.newsletter_id = $1 AND d.recipient_uid = $2 ORDER BY d.id, t.position")
+         JOIN subscription s ON s.subscriber_id = d.recipient_id \
+         WHERE i.newsletter_id = $1 AND s.uid = $2 AND d.recipient_uid = s.uid ORDER BY d.id, t.position")
         .bind(newsletter_id).bind(recipient_uid).fetch_all(c).await)
 }
 

@@ -6,6 +6,7 @@ use crate::base::language::Language;
 use crate::base::time::Timestamp;
 use crate::db::{Db, Result, Tx};
 use crate::digest::notice::{Notice, Sent, SentTo};
+use crate::digest::store::json;
 use crate::{on_db, on_tx};
 
 /// Corrections and withdrawals with `after < no <= upto`, by number, as (number, article, whether it is a withdrawal).
@@ -23,39 +24,36 @@ pub async fn find_withdrawal_no(db: &Db, article_id: i64) -> Result<Option<i64>>
         .bind(article_id).fetch_one(c).await)
 }
 
-const LIST_SENT_TEXTS_SQLITE: &str = "SELECT d.recipient_uid, t.article_id, i.head_no, d.state FROM delivery d \
+const LIST_SENT_TEXTS_SQLITE: &str = "SELECT d.recipient_id, t.article_id, i.head_no, d.state FROM delivery d \
      JOIN issue i ON i.letter_id = d.letter_id JOIN issue_item t ON t.issue_id = i.id AND t.is_shown \
-     WHERE i.newsletter_id = $1 AND i.head_no IS NOT NULL AND d.recipient_uid IN (SELECT value FROM json_each($2)) \
+     WHERE i.newsletter_id = $1 AND i.head_no IS NOT NULL AND d.recipient_id IN (SELECT value FROM json_each($2)) \
      AND t.article_id IN (SELECT value FROM json_each($3)) AND d.state NOT IN ('cancelled', 'failed', 'expired') \
      AND d.created_at < $4";
 /// The engines unfold a JSON list by different functions.
-const LIST_SENT_TEXTS_POSTGRES: &str = "SELECT d.recipient_uid, t.article_id, i.head_no, d.state FROM delivery d \
+const LIST_SENT_TEXTS_POSTGRES: &str = "SELECT d.recipient_id, t.article_id, i.head_no, d.state FROM delivery d \
      JOIN issue i ON i.letter_id = d.letter_id JOIN issue_item t ON t.issue_id = i.id AND t.is_shown \
      WHERE i.newsletter_id = $1 AND i.head_no IS NOT NULL \
-     AND d.recipient_uid IN (SELECT value FROM jsonb_array_elements_text(CAST($2 AS JSONB))) \
+     AND d.recipient_id IN (SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text(CAST($2 AS JSONB))) \
      AND t.article_id IN (SELECT CAST(value AS BIGINT) FROM jsonb_array_elements_text(CAST($3 AS JSONB))) \
      AND d.state NOT IN ('cancelled', 'failed', 'expired') AND d.created_at < $4";
 
-/// Which of those texts stood in a mail of this newsletter to which of those subscriptions, and how old the mail is. `before` looks
+/// Which of those texts stood in a mail of this newsletter to which of those subscribers, and how old the mail is. `before` looks
 /// back as in [`super::list_sent`].
 pub async fn list_sent_texts(
     tx: &mut Tx,
     newsletter_id: i64,
-    recipient_uids: &[&str],
+    subscriber_ids: &[i64],
     article_ids: &[i64],
     before: Option<Timestamp>,
 ) -> Result<SentTo> {
     let before = before.map_or(i64::MAX, Timestamp::as_millis);
     let sql = tx.choose(LIST_SENT_TEXTS_SQLITE, LIST_SENT_TEXTS_POSTGRES);
-    let (uids, articles) = (
-        serde_json::to_string(recipient_uids).unwrap_or_default(),
-        serde_json::to_string(article_ids).unwrap_or_default(),
-    );
-    let rows: Vec<(String, i64, i64, String)> = on_tx!(tx, c => sqlx::query_as(sql)
-        .bind(newsletter_id).bind(uids).bind(articles).bind(before).fetch_all(c).await)?;
+    let (people, articles) = (json(subscriber_ids), json(article_ids));
+    let rows: Vec<(i64, i64, i64, String)> = on_tx!(tx, c => sqlx::query_as(sql)
+        .bind(newsletter_id).bind(people).bind(articles).bind(before).fetch_all(c).await)?;
     let mut sent = SentTo::new();
-    for (uid, article_id, head_no, state) in rows {
-        sent.entry(uid).or_default().push(Sent {
+    for (subscriber_id, article_id, head_no, state) in rows {
+        sent.entry(subscriber_id).or_default().push(Sent {
             article_id,
             head_no,
             state,

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{House, language, options, python, text};
 use crate::both_engines;
-use crate::support::Engine;
+use crate::support::{Engine, slot};
 
 both_engines!(
     an_exported_list_comes_back_the_same,
@@ -529,9 +529,7 @@ async fn an_erasure_beats_a_plan_that_is_being_made(engine: Engine) {
     let mut tx = core.db.begin().await.unwrap();
     on_tx!(&mut tx, c => sqlx::query("UPDATE log_head SET no = 5").execute(c).await.map(|_| ()))
         .unwrap();
-    let members = audience::store::lock_chunk(&mut tx, slot, 0, 5, "2026-02-28", 10)
-        .await
-        .unwrap();
+    let members = slot::lock_chunk(&mut tx, slot, 0, 5, "2026-02-28", 10).await;
     assert_eq!(members.len(), 1);
     let erasing = tokio::spawn({
         let core = core.clone();

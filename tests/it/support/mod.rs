@@ -233,3 +233,55 @@ pub fn told(output: &Output) -> String {
         .unwrap()
         .replace('\u{a0}', " ")
 }
+
+/// The people of one slot whom a planner would take now, and whether somebody is left, as [`jarshy::audience::store`] answers it for
+/// the slots of a bundle: each time by slot and by row, which must be the same.
+pub mod slot {
+    use jarshy::audience::store::{Due, Member, list_slots_with_due};
+    use jarshy::db::Tx;
+
+    /// Locks up to `limit` people behind a row.
+    pub async fn lock_chunk(
+        tx: &mut Tx,
+        slot_id: i64,
+        after: i64,
+        to_no: i64,
+        local_date: &str,
+        limit: i64,
+    ) -> Vec<Member> {
+        let mut found = Vec::new();
+        for is_scan in [false, true] {
+            let slots = [slot_id];
+            let due = Due {
+                slots: &slots,
+                to_no,
+                local_date,
+                is_scan,
+            };
+            found.push(
+                jarshy::audience::store::lock_chunk(tx, &due, (after, i64::MAX), limit)
+                    .await
+                    .unwrap(),
+            );
+        }
+        assert_eq!(found[0], found[1]);
+        found.swap_remove(0)
+    }
+
+    /// Whether anyone is left, whoever holds them.
+    pub async fn is_anyone_due(tx: &mut Tx, slot_id: i64, to_no: i64, local_date: &str) -> bool {
+        let mut found = Vec::new();
+        for is_scan in [false, true] {
+            let slots = [slot_id];
+            let due = Due {
+                slots: &slots,
+                to_no,
+                local_date,
+                is_scan,
+            };
+            found.push(list_slots_with_due(tx, &due).await.unwrap() == [slot_id]);
+        }
+        assert_eq!(found[0], found[1]);
+        found[0]
+    }
+}

@@ -1,0 +1,2 @@
+-- Floor 1. The people of a mail are found by `recipient_id`; an index in the random order of their uids costs a fan-out a page a person.
+DROP INDEX delivery_recipient_uid;
