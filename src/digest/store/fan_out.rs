@@ -37,7 +37,8 @@ const INSERT_POSTGRES: &str = "WITH r AS MATERIALIZED (SELECT run.id, run.slot_i
      address_hash, lane_id, priority, text_only, state, class, due_at, expires_at, created_at, finished_at) \
      SELECT CAST(m.value AS BIGINT), r.id, s.subscriber_id, s.uid, p.link_epoch, p.address, p.address_hash, l.id, $3, s.text_only, $4, \
      $5, r.due_at, r.expires_at, $6, $7 FROM json_each_text(CAST($1 AS JSON)) m JOIN subscription s ON s.id = CAST(m.key AS BIGINT) \
-     JOIN r ON r.slot_id = s.slot_id JOIN subscriber p ON p.id = s.subscriber_id JOIN lane l ON l.relay = $8 AND l.provider = p.provider";
+     JOIN r ON r.slot_id = s.slot_id JOIN subscriber p ON p.id = s.subscriber_id JOIN lane l ON l.relay = $8 AND l.provider = p.provider \
+     ORDER BY s.id";
 
 /// Stores a delivery for each person, given as (row of the subscription, row of the letter), as their letters' [`Entry`] says.
 /// Returns how many were stored: fewer only if a provider has no lane yet, see [`list_laneless`]. A conflict is an error, never passed
