@@ -1,6 +1,7 @@
 //! How runs are told on the terminal, in the words of PRODUCT section 3. Pure.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use crate::base::language::Language;
 use crate::base::time::{Timestamp, Zone};
@@ -64,7 +65,7 @@ pub(crate) fn morning(
         counted(report.stories, "new story", "new stories"),
         counted(digests, "digest", "digests"),
     );
-    let mut groups: Vec<(Vec<Language>, i64)> = Vec::new();
+    let mut groups: Vec<(Arc<[Language]>, i64)> = Vec::new();
     for issue in &report.issues {
         match groups
             .iter_mut()
@@ -132,7 +133,7 @@ mod tests {
                 .map(|l| Language::parse(l).unwrap())
                 .collect(),
             people,
-            subject: String::new(),
+            subject: Arc::from(""),
             stories: 1,
         };
         let report = RunReport {

@@ -16,11 +16,9 @@ use crate::audience::store::{Due, Slot, count_active, get_last_row, list_slots};
 use crate::base::time::Timestamp;
 use crate::work::Core;
 
-/// People in one transaction. SQLite has one writer and no rows to lock, and each commit writes every page of the indexes anew: there
-/// more people at once cost half a second and a third of the pages.
-pub const fn chunk_size(core: &Core) -> i64 {
-    if core.db.is_postgres() { 5_000 } else { 20_000 }
-}
+/// People in one transaction. Each commit writes every page of the indexes anew, so that more people at once cost less; it takes half a
+/// second, for which whoever leaves or confirms in that moment waits.
+pub const CHUNK: i64 = 20_000;
 
 /// One in so many of all people makes it worth while to go through everybody.
 const SPARSE: i64 = 8;
@@ -160,7 +158,7 @@ pub async fn bundle(
             ) else {
                 continue;
             };
-            let is_scan = parts.len() > 1 && people > chunk_size(core);
+            let is_scan = parts.len() > 1 && people > CHUNK;
             bundles.push(Bundle {
                 newsletter: newsletter.clone(),
                 parts: parts.into_iter().map(|part| (part.slot.id, part)).collect(),
@@ -171,7 +169,7 @@ pub async fn bundle(
                 is_scan,
                 reach: if is_scan {
                     // So many rows hold about a chunk of their people.
-                    (last_row, (last_row / people).max(1) * chunk_size(core))
+                    (last_row, (last_row / people).max(1) * CHUNK)
                 } else {
                     (i64::MAX, i64::MAX)
                 },
@@ -190,9 +188,8 @@ async fn split(
 ) -> Result<Vec<(Vec<Part>, i64)>, DigestError> {
     let slots: Vec<i64> = parts.iter().map(|part| part.slot.id).collect();
     let people: HashMap<i64, i64> = count_active(&core.db, &slots).await?.into_iter().collect();
-    let size = chunk_size(core);
     let total: i64 = people.values().sum();
-    if total > size && total.saturating_mul(SPARSE) >= last_row {
+    if total > CHUNK && total.saturating_mul(SPARSE) >= last_row {
         return Ok(vec![(parts, total)]);
     }
     let mut lots: Vec<(Vec<Part>, i64)> = Vec::new();
@@ -200,7 +197,7 @@ async fn split(
         let more = people.get(&part.slot.id).copied().unwrap_or(0);
         match lots.last_mut() {
             // Less than a chunk: the first one of these people is the last one too.
-            Some((lot, many)) if *many + more < size => {
+            Some((lot, many)) if *many + more < CHUNK => {
                 lot.push(part);
                 *many += more;
             }

@@ -1,6 +1,7 @@
 //! A plan that is taken back: what the scheduler would do at the clock's instant.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::bundle::rule_date;
 use super::foresight::Foresight;
@@ -90,7 +91,7 @@ async fn plan_one_dry(
     let (mut tally, date) = (Tally::default(), rule_date(run, &slot));
     let (mut mailed_count, mut empty_count) = (0, 0);
     let mut met: BTreeMap<Content, i64> = BTreeMap::new();
-    let mut subjects: Vec<String> = Vec::new();
+    let mut subjects: Vec<Arc<str>> = Vec::new();
     let due = Due {
         slots: &[slot.id],
         to_no: run.to_no,
@@ -113,9 +114,11 @@ async fn plan_one_dry(
                     compile_only(core, theme, &gathered, &content, run.local_date, run.due_at)
                         .await;
                 subjects.push(match compiled {
-                    Ok(compiled) => compiled.map_or_else(String::new, |c| c.letter.subject),
+                    Ok(compiled) => compiled
+                        .map_or_else(String::new, |c| c.letter.subject)
+                        .into(),
                     // The real plan sets it aside with an alarm, and its people keep their place.
-                    Err(error) => format!("✗ would be set aside: {error}"),
+                    Err(error) => format!("✗ would be set aside: {error}").into(),
                 });
                 met.insert(content, subjects.len() as i64 - 1);
                 subjects.len() as i64 - 1
@@ -143,7 +146,10 @@ async fn plan_one_dry(
         |number| told.get(&number).copied(),
         |selection| {
             let known = gathered.selection(selection);
-            known.map_or_else(Vec::new, |selection| selection.languages.clone())
+            known.map_or_else(
+                || Arc::from([]),
+                |selection| selection.languages.as_slice().into(),
+            )
         },
     ))
 }

@@ -41,6 +41,8 @@ mod verdict;
 pub mod view;
 mod withdraw;
 
+use std::sync::Arc;
+
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
 
@@ -116,11 +118,11 @@ pub struct RunReport {
 #[derive(Clone, Debug)]
 pub struct RunIssue {
     /// The languages people had asked for, in order.
-    pub languages: Vec<Language>,
+    pub languages: Arc<[Language]>,
     /// People.
     pub people: i64,
     /// Subject.
-    pub subject: String,
+    pub subject: Arc<str>,
     /// Stories.
     pub stories: i64,
 }

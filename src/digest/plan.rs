@@ -6,8 +6,9 @@
 //! runs in the same transaction, so that small runs are one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
-use super::bundle::{Bundle, bundle, chunk_size};
+use super::bundle::{Bundle, CHUNK, bundle};
 use super::gather::{Content, Divided, Frame};
 use super::morning::Morning;
 use super::open::TRIES;
@@ -23,6 +24,9 @@ use crate::delivery::LetterKind;
 use crate::delivery::store::{Entry, ensure_lane, lock_letters};
 use crate::theme::Theme;
 use crate::work::Core;
+
+/// Deliveries in one statement: PostgreSQL sorts so many without a file.
+const TOGETHER: usize = 5_000;
 
 /// Works on open runs until each is closed (or set aside with an alarm); returns what was closed.
 ///
@@ -296,11 +300,10 @@ impl Planner<'_> {
 
     async fn plan_chunk(&mut self, tx: &mut Tx) -> Result<Step, DigestError> {
         let bundle = self.bundle;
-        let size = chunk_size(self.core);
         let (last_row, stride) = bundle.reach;
         let upto = self.after.saturating_add(stride);
-        let members = lock_chunk(tx, &bundle.due(&self.live), (self.after, upto), size).await?;
-        let is_full = members.len() as i64 == size;
+        let members = lock_chunk(tx, &bundle.due(&self.live), (self.after, upto), CHUNK).await?;
+        let is_full = members.len() as i64 == CHUNK;
         let last = match members.last() {
             Some(member) if is_full => member.id,
             _ => upto,
@@ -404,7 +407,10 @@ impl Planner<'_> {
                 .filter(|(_, letter)| entries[letter] == kind)
                 .map(|(member, letter)| (member.id, *letter))
                 .collect();
-            let stored = store::insert_fan_out(tx, &fan, kind, &people).await?;
+            let mut stored = 0;
+            for some in people.chunks(TOGETHER) {
+                stored += store::insert_fan_out(tx, &fan, kind, some).await?;
+            }
             if stored as usize == people.len() {
                 continue;
             }
@@ -549,7 +555,7 @@ impl Planner<'_> {
             for selection in window.selections() {
                 languages
                     .entry(selection.id)
-                    .or_insert_with(|| selection.languages.clone());
+                    .or_insert_with(|| Arc::from(selection.languages.as_slice()));
             }
         }
         for (content, prepared) in self.morning.issues(newsletter.id, *local_date).iter() {
@@ -568,7 +574,12 @@ impl Planner<'_> {
                 state,
                 *sums,
                 |letter| letters.get(&letter).copied(),
-                |selection| languages.get(&selection).cloned().unwrap_or_default(),
+                |selection| {
+                    languages
+                        .get(&selection)
+                        .cloned()
+                        .unwrap_or_else(|| Arc::from([]))
+                },
             ));
         }
         Ok(())

@@ -32,7 +32,7 @@ pub enum Prepared {
         /// Row of the letter.
         letter_id: i64,
         /// Subject.
-        subject: String,
+        subject: Arc<str>,
     },
     /// It does not compile: set aside, said in the log, and its people keep their place.
     Failed,
@@ -385,7 +385,10 @@ async fn find(core: &Core, keys: &[&str]) -> Result<HashMap<String, Outcome>, Di
             "replaced" => (key, Outcome::Stale),
             _ => (
                 key,
-                Outcome::Settled(Prepared::Ready { letter_id, subject }),
+                Outcome::Settled(Prepared::Ready {
+                    letter_id,
+                    subject: subject.into(),
+                }),
             ),
         })
         .collect())
@@ -491,7 +494,7 @@ async fn insert(
         number += 1;
         outcomes.push(Outcome::Settled(Prepared::Ready {
             letter_id,
-            subject: compiled.letter.subject.clone(),
+            subject: compiled.letter.subject.as_str().into(),
         }));
     }
     tx.commit().await?;

@@ -1,6 +1,7 @@
 //! What a planner met in a run, counted for its report.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::gather::Content;
 use super::store::OpenRun;
@@ -16,10 +17,13 @@ pub struct Tally(HashMap<(i64, i64), i64>);
 #[derive(Clone, Copy)]
 pub struct Told<'a> {
     /// Its subject.
-    pub subject: &'a str,
+    pub subject: &'a Arc<str>,
     /// What it holds.
     pub content: &'a Content,
 }
+
+/// What people share who make one line of a report: the languages they asked for, the subject, how many stories.
+type Alike = (Arc<[Language]>, Arc<str>, i64);
 
 impl Tally {
     /// One more who gets that issue.
@@ -34,10 +38,10 @@ impl Tally {
         state: &str,
         (mailed, empty): (i64, i64),
         issue: impl Fn(i64) -> Option<Told<'a>>,
-        languages: impl Fn(i64) -> Vec<Language>,
+        languages: impl Fn(i64) -> Arc<[Language]>,
     ) -> RunReport {
         let (mut stories, mut contents) = (BTreeSet::new(), BTreeSet::new());
-        let mut issues: BTreeMap<(Vec<Language>, &str, i64), i64> = BTreeMap::new();
+        let mut issues: BTreeMap<Alike, i64> = BTreeMap::new();
         for ((number, selection), people) in &self.0 {
             let Some(Told { subject, content }) = issue(*number) else {
                 continue;
@@ -45,7 +49,11 @@ impl Tally {
             if contents.insert(*number) {
                 stories.extend(content.items.iter().map(|item| item.story_id));
             }
-            let alike = (languages(*selection), subject, content.items.len() as i64);
+            let alike = (
+                languages(*selection),
+                subject.clone(),
+                content.items.len() as i64,
+            );
             *issues.entry(alike).or_default() += people;
         }
         let mut issues: Vec<RunIssue> = issues
@@ -53,7 +61,7 @@ impl Tally {
             .map(|((languages, subject, stories), people)| RunIssue {
                 languages,
                 people,
-                subject: subject.to_owned(),
+                subject,
                 stories,
             })
             .collect();

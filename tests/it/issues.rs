@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use jarshy::audience::Cadence;
-use jarshy::base::address::EmailAddress;
 use jarshy::base::token::Purpose;
 use jarshy::db::Db;
 use jarshy::digest::{self, Reader};
@@ -30,7 +29,7 @@ both_engines!(
     looking_ahead_agrees_with_the_plan_and_leaves_no_trace,
     a_slot_is_recomputed_from_its_date_and_hour,
     what_does_not_add_up_is_said,
-    a_run_of_several_chunks_is_shared_by_two_planners,
+    runs_of_several_chunks_are_shared_by_two_planners,
     a_picture_on_somebody_elses_host_is_not_in_the_mail,
 );
 
@@ -529,24 +528,44 @@ async fn what_does_not_add_up_is_said(engine: Engine) {
     );
 }
 
-async fn a_run_of_several_chunks_is_shared_by_two_planners(engine: Engine) {
-    // One more than two chunks of 5,000.
-    const PEOPLE: usize = 10_001;
+/// Runs of one date are planned together, by row over all their slots, in chunks of 20,000; two planners share them, and each run has
+/// its own sums.
+async fn runs_of_several_chunks_are_shared_by_two_planners(engine: Engine) {
+    const SLOTS: usize = 3;
+    const COPIES: usize = 7_001;
     let desk = Desk::open(engine).await;
-    let people: Vec<_> = (0..PEOPLE)
-        .map(|n| {
-            (
-                EmailAddress::parse(&format!("reader{n}@example.org")).unwrap(),
-                wishes(if n % 2 == 0 { &["ru"] } else { &["kk", "ru"] }, ALMATY),
-            )
-        })
-        .collect();
-    audience::add(desk.core(), None, &people, "agreed on paper")
-        .await
-        .unwrap();
+    let zones = [ALMATY, "Asia/Tashkent", "Europe/Berlin"];
+    for (n, zone) in zones.iter().cycle().take(SLOTS * 2).enumerate() {
+        let languages: &[&str] = if n % 2 == 0 { &["ru"] } else { &["kk", "ru"] };
+        desk.subscribe(&format!("reader{n}@example.org"), wishes(languages, zone))
+            .await;
+    }
+    // As many more like each of them, one after the other, so that the slots lie mixed.
+    let series = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)";
+    let people = format!(
+        "{series} INSERT INTO subscriber (uid, address, address_key, address_hash, provider, languages, time_zone, state, link_epoch, \
+         created_at, confirmed_at) SELECT p.uid || n.i, n.i || p.address, n.i || p.address, p.address_hash || n.i, p.provider, p.languages, \
+         p.time_zone, p.state, p.link_epoch, p.created_at, p.confirmed_at FROM n CROSS JOIN subscriber p ORDER BY n.i, p.id"
+    );
+    let places = "INSERT INTO subscription (uid, subscriber_id, newsletter_id, selection_id, slot_id, state, text_only, read_to, last_date, \
+         created_at, confirmed_at) SELECT 'like ' || p.uid, p.id, s.newsletter_id, s.selection_id, s.slot_id, s.state, s.text_only, \
+         s.read_to, s.last_date, s.created_at, s.confirmed_at FROM subscriber p JOIN subscriber q ON p.id > q.id \
+         AND p.address LIKE '%' || q.address JOIN subscription s ON s.subscriber_id = q.id WHERE q.id <= $1 ORDER BY p.id";
+    let mut tx = desk.core().db.begin().await.unwrap();
+    on_tx!(&mut tx, c => {
+        sqlx::query(sqlx::AssertSqlSafe(people)).bind(COPIES as i64).execute(&mut *c).await.map(|_| ()).unwrap();
+        sqlx::query(places).bind(SLOTS as i64 * 2).execute(&mut *c).await.map(|_| ()).unwrap();
+    });
+    tx.commit().await.unwrap();
+    let everybody = (SLOTS * 2 * (COPIES + 1)) as i64;
+    assert_eq!(
+        desk.count("SELECT COUNT(*) FROM subscription").await,
+        everybody
+    );
+
     desk.publish("ru", FLOOD_RU).await;
-    desk.app.set_time(MORNING);
-    assert_eq!(desk.open_runs().await, 1);
+    desk.app.set_time("2026-02-28T08:00:00+01:00");
+    assert_eq!(desk.open_runs().await, SLOTS);
     let core = desk.core();
     let other = Core::new(
         (*core.config).clone(),
@@ -560,18 +579,28 @@ async fn a_run_of_several_chunks_is_shared_by_two_planners(engine: Engine) {
     );
     let mut reports = one.unwrap();
     reports.extend(two.unwrap());
-    // If each went while the other still held the rest, the next minute closes the run.
+    // If each went while the other still held the rest, the next minute closes the runs.
     reports.extend(desk.tick().await);
-    assert_eq!(reports.len(), 1, "a run closes once");
-    assert_eq!(
-        (reports[0].state.as_str(), reports[0].mailed),
-        ("done", PEOPLE as i64)
-    );
+    assert_eq!(reports.len(), SLOTS, "a run closes once");
+    for report in &reports {
+        assert_eq!(
+            (report.state.as_str(), report.mailed),
+            ("done", everybody / SLOTS as i64)
+        );
+    }
     assert_eq!(desk.count("SELECT COUNT(*) FROM issue").await, 2);
     assert_eq!(
         desk.count("SELECT COUNT(DISTINCT recipient_id) FROM delivery")
             .await,
-        PEOPLE as i64
+        everybody
+    );
+    assert_eq!(
+        desk.count(
+            "SELECT COUNT(*) FROM delivery d JOIN subscription s ON s.subscriber_id = d.recipient_id \
+             JOIN run r ON r.id = d.batch AND r.slot_id = s.slot_id AND r.due_at = d.due_at"
+        )
+        .await,
+        everybody
     );
     desk.agrees().await;
 }
