@@ -1,4 +1,5 @@
-//! What one person's mail costs once its letter is compiled: filling in the links, encoding, heading, and hashing the message.
+//! What one person's mail costs once its letter is compiled: filling in the links, encoding, heading, and hashing the message; and
+//! what it costs to sign it.
 //!
 //! `mail_cost HTML TEXT`: a digest as `jarshy digest preview --out` writes it. Prints microseconds for one mail; `tests/load/digest.sh`
 //! holds them against a signature on the same core.
@@ -9,13 +10,15 @@
     reason = "a measurement reads the clock and its arguments"
 )]
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use jarshy::base::address::EmailAddress;
+use jarshy::base::signing_key::{Algorithm, SigningKey};
 use jarshy::base::time::Timestamp;
 use jarshy::base::token::Purpose;
-use jarshy::config::Config;
-use jarshy::delivery::{Addressee, Letter, Template, compose};
+use jarshy::config::{Config, Dkim};
+use jarshy::delivery::{Addressee, Letter, Template, compose, sign};
 use sha2::{Digest, Sha256};
 
 const SETTINGS: &str = "[server]\npublic_url = \"https://news.example.kz\"\n[secrets]\n\
@@ -69,22 +72,51 @@ fn main() {
         signed_by: vec![],
     };
     let address = EmailAddress::parse("aigerim@example.kz").unwrap();
+    let to = |number: u32| Addressee {
+        delivery_id: i64::from(number),
+        uid: "0194f5b6-7c1e-4a3b-9a55-000000000001",
+        epoch: 0,
+        address: &address,
+        is_text_only: false,
+    };
     let (mut size, mut seen) = (0, 0);
-    let mut turn = |number: u32| {
-        let to = Addressee {
-            delivery_id: i64::from(number),
-            uid: "0194f5b6-7c1e-4a3b-9a55-000000000001",
-            epoch: 0,
-            address: &address,
-            is_text_only: false,
-        };
-        let message = compose(&letter, &keys, &to).unwrap();
+    let plain = micros(|number| {
+        let message = compose(&letter, &keys, &to(number)).unwrap();
         size = message.len();
         seen ^= Sha256::digest(&message)[0];
-    };
+    });
+    println!("{plain:.1} {size} {seen}");
+    let signers = [Algorithm::Ed25519, Algorithm::Rsa].map(|algorithm| Dkim {
+        selector: algorithm.as_str().to_owned(),
+        domain: "news.example.kz".to_owned(),
+        key_file: "none".into(),
+        signs: true,
+        key: Some(Arc::new(SigningKey::generate(algorithm).unwrap())),
+    });
+    let composed = micros(|number| size = compose(&letter, &keys, &to(number)).unwrap().len());
+    println!("figure mail_compose_micros {composed:.1}");
+    for count in 1..=signers.len() {
+        let names: Vec<String> = signers[..count].iter().map(Dkim::record_name).collect();
+        let signed = micros(|number| {
+            let message = compose(&letter, &keys, &to(number)).unwrap();
+            let domain = letter.sender_address.domain();
+            size = sign(&signers, &names, domain, letter.dated_at, message)
+                .unwrap()
+                .len();
+        });
+        let with = if count == 1 { "ed25519" } else { "both" };
+        println!("figure mail_{with}_micros {signed:.1}");
+        println!(
+            "figure mail_{with}_to_compose_ratio {:.2}",
+            signed / composed
+        );
+    }
+}
+
+/// Microseconds for one turn, after some that do not count.
+fn micros(mut turn: impl FnMut(u32)) -> f64 {
     (0..200).for_each(&mut turn);
     let started = Instant::now();
     (0..TURNS).for_each(&mut turn);
-    let micros = started.elapsed().as_secs_f64() * 1e6 / f64::from(TURNS);
-    println!("{micros:.1} {size} {seen}");
+    started.elapsed().as_secs_f64() * 1e6 / f64::from(TURNS)
 }

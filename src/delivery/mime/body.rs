@@ -1,6 +1,7 @@
 //! Bodies: quoted-printable for mostly-Latin texts, base64 for the rest (RFC 2045 sections 6.7 and 6.8).
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +13,32 @@ use crate::base::token::Purpose;
 #[derive(Debug)]
 pub struct Template {
     text: String,
-    places: Vec<(Range<usize>, Purpose)>,
+    places: Places,
+    encoded: OnceLock<Encoded>,
+}
+
+type Places = Vec<(Range<usize>, Purpose)>;
+
+/// A text in its encoding, made once per letter. A token is as long as its place and made of letters that stand for themselves in
+/// quoted-printable, so nobody's token moves anything: per person only the places are written anew.
+#[derive(Debug)]
+struct Encoded {
+    name: &'static str,
+    bytes: Vec<u8>,
+    patches: Vec<Patch>,
+}
+
+/// What of an encoded text is written anew for each person.
+#[derive(Debug)]
+enum Patch {
+    /// Whole lines of base64 from that byte on: what they hold, and the places in it.
+    Lines {
+        at: usize,
+        holds: Vec<u8>,
+        places: Places,
+    },
+    /// Letters of quoted-printable, by where each of them stands.
+    Letters { at: Vec<usize>, purpose: Purpose },
 }
 
 impl Template {
@@ -36,7 +62,11 @@ impl Template {
             })
             .collect();
         places.sort_by_key(|(range, _)| range.start);
-        Self { text, places }
+        Self {
+            text,
+            places,
+            encoded: OnceLock::new(),
+        }
     }
 
     /// Whether there is no text at all.
@@ -56,21 +86,106 @@ impl Template {
         out.push_str(&self.text[at..]);
         out
     }
-}
 
-/// Writes the part's headers and its body; `text` has CRLF line ends. The shorter encoding wins, quoted-printable on a tie.
-pub fn write_part(out: &mut Vec<u8>, subtype: &str, text: &str) {
-    out.extend(b"Content-Type: text/");
-    out.extend(subtype.as_bytes());
-    out.extend(b"; charset=utf-8\r\nContent-Transfer-Encoding: ");
-    if is_base64_shorter(text.as_bytes()) {
-        out.extend(b"base64\r\n\r\n");
-        write_base64(out, text.as_bytes());
-    } else {
-        out.extend(b"quoted-printable\r\n\r\n");
-        write_quoted_printable(out, text);
+    /// Writes the headers of a part and this body with the tokens in their places. The shorter encoding wins, quoted-printable on
+    /// a tie.
+    pub fn write_part(&self, out: &mut Vec<u8>, subtype: &str, token: impl Fn(Purpose) -> String) {
+        let encoded = self
+            .encoded
+            .get_or_init(|| Encoded::new(&self.text, &self.places));
+        out.reserve(encoded.bytes.len() + 128);
+        out.extend(b"Content-Type: text/");
+        out.extend(subtype.as_bytes());
+        out.extend(b"; charset=utf-8\r\nContent-Transfer-Encoding: ");
+        out.extend(encoded.name.as_bytes());
+        out.extend(b"\r\n\r\n");
+        let start = out.len();
+        out.extend(&encoded.bytes);
+        let body = &mut out[start..];
+        for patch in &encoded.patches {
+            match patch {
+                Patch::Lines { at, holds, places } => {
+                    let mut holds = holds.clone();
+                    for (range, purpose) in places {
+                        holds[range.clone()].copy_from_slice(token(*purpose).as_bytes());
+                    }
+                    let mut lines = Vec::with_capacity(holds.len() * 3 / 2);
+                    write_base64(&mut lines, &holds);
+                    body[*at..*at + lines.len()].copy_from_slice(&lines);
+                }
+                Patch::Letters { at, purpose } => {
+                    for (at, letter) in at.iter().zip(token(*purpose).bytes()) {
+                        body[*at] = letter;
+                    }
+                }
+            }
+        }
     }
 }
+
+impl Encoded {
+    fn new(text: &str, places: &[(Range<usize>, Purpose)]) -> Self {
+        let mut bytes = Vec::new();
+        if is_base64_shorter(text.as_bytes()) {
+            write_base64(&mut bytes, text.as_bytes());
+            return Self {
+                name: "base64",
+                bytes,
+                patches: lines_of(text.as_bytes(), places),
+            };
+        }
+        let mut stands = Vec::new();
+        write_quoted_printable(&mut bytes, text, places, &mut stands);
+        let mut stands = stands.into_iter();
+        let patches = places
+            .iter()
+            .map(|(range, purpose)| Patch::Letters {
+                at: stands.by_ref().take(range.len()).collect(),
+                purpose: *purpose,
+            })
+            .collect();
+        Self {
+            name: "quoted-printable",
+            bytes,
+            patches,
+        }
+    }
+}
+
+/// The lines of base64 in which places stand; places that share a line share a patch.
+fn lines_of(text: &[u8], places: &[(Range<usize>, Purpose)]) -> Vec<Patch> {
+    let mut regions: Vec<(Range<usize>, Places)> = Vec::new();
+    for (range, purpose) in places {
+        let first = range.start / LINE * LINE;
+        let end = (range.end.div_ceil(LINE) * LINE).min(text.len());
+        match regions.last_mut() {
+            Some((region, held)) if region.end > first => {
+                region.end = end;
+                held.push((range.clone(), *purpose));
+            }
+            _ => regions.push((first..end, vec![(range.clone(), *purpose)])),
+        }
+    }
+    regions
+        .into_iter()
+        .map(|(region, held)| Patch::Lines {
+            at: region.start / LINE * (LINE / 3 * 4 + 2),
+            holds: text[region.clone()].to_vec(),
+            places: held
+                .into_iter()
+                .map(|(range, purpose)| {
+                    (
+                        range.start - region.start..range.end - region.start,
+                        purpose,
+                    )
+                })
+                .collect(),
+        })
+        .collect()
+}
+
+/// Bytes that one line of base64 holds: 76 letters (RFC 2045 section 6.8).
+const LINE: usize = 57;
 
 const fn is_literal(byte: u8) -> bool {
     matches!(byte, b' '..=b'<' | b'>'..=b'~' | b'\t' | b'\r' | b'\n')
@@ -80,22 +195,30 @@ fn is_base64_shorter(bytes: &[u8]) -> bool {
     let special = bytes.iter().filter(|b| !is_literal(**b)).count();
     let quoted = bytes.len() + special * 2;
     let quoted = quoted + quoted / 75 * 3;
-    bytes.len().div_ceil(57) * 78 < quoted
+    bytes.len().div_ceil(LINE) * 78 < quoted
 }
 
 fn write_base64(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.reserve(bytes.len().div_ceil(57) * 78);
+    out.reserve(bytes.len().div_ceil(LINE) * 78);
     let mut line = [0; 76];
-    for chunk in bytes.chunks(57) {
+    for chunk in bytes.chunks(LINE) {
         let written = STANDARD.encode_slice(chunk, &mut line).unwrap_or(0);
         out.extend(&line[..written]);
         out.extend(b"\r\n");
     }
 }
 
-fn write_quoted_printable(out: &mut Vec<u8>, text: &str) {
+/// `stands` learns where in `out` each letter of the places went, in their order.
+fn write_quoted_printable(
+    out: &mut Vec<u8>,
+    text: &str,
+    places: &[(Range<usize>, Purpose)],
+    stands: &mut Vec<usize>,
+) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     out.reserve(text.len() + text.len() / 8);
+    let mut places = places.iter().map(|(range, _)| range).peekable();
+    let mut begin = 0;
     for line in text.strip_suffix("\r\n").unwrap_or(text).split("\r\n") {
         let bytes = line.as_bytes();
         let mut column = 0;
@@ -111,6 +234,11 @@ fn write_quoted_printable(out: &mut Vec<u8>, text: &str) {
                 out.extend(b"=\r\n");
                 column = 0;
             }
+            let at = begin + i;
+            while places.next_if(|place| place.end <= at).is_some() {}
+            if places.peek().is_some_and(|place| place.contains(&at)) {
+                stands.push(out.len());
+            }
             if is_plain {
                 out.push(byte);
             } else {
@@ -123,6 +251,7 @@ fn write_quoted_printable(out: &mut Vec<u8>, text: &str) {
             column += width;
         }
         out.extend(b"\r\n");
+        begin += bytes.len() + 2;
     }
 }
 
@@ -133,7 +262,7 @@ mod tests {
 
     fn part(text: &str) -> String {
         let mut out = Vec::new();
-        write_part(&mut out, "plain", text);
+        Template::new(text.to_owned()).write_part(&mut out, "plain", |_| String::new());
         String::from_utf8(out).unwrap()
     }
 
@@ -170,6 +299,36 @@ mod tests {
             let parsed = mail_parser::MessageParser::default().parse(written.as_bytes()).unwrap();
             let back = parsed.body_text(0).unwrap_or_default().into_owned();
             prop_assert_eq!(back.replace("\r\n", "\n"), body.replace("\r\n", "\n"));
+        }
+
+        /// A text that is encoded once and filled in is the text that is filled in and encoded, wherever the places stand.
+        #[test]
+        fn tokens_are_written_into_what_is_encoded(
+            parts in proptest::collection::vec(
+                (prop_oneof!["[ -~]{0,90}", "[а-яәғқңөұүһі \n]{0,90}", "(é| |\n|=){0,9}"], 0usize..8),
+                1..12,
+            ),
+        ) {
+            let text: String = parts
+                .iter()
+                .map(|(text, place)| {
+                    let place = Purpose::ALL.get(*place).map_or("", |purpose| purpose.placeholder());
+                    format!("{text}{place}")
+                })
+                .collect();
+            let template = Template::body(&text);
+            let token = |purpose: Purpose| {
+                let letter = char::from(purpose as u8);
+                letter.to_string().repeat(crate::base::token::TOKEN_LEN)
+            };
+            let mut out = Vec::new();
+            template.write_part(&mut out, "plain", token);
+            template.write_part(&mut out, "html", token);
+            let mut plainly = Vec::new();
+            for subtype in ["plain", "html"] {
+                Template::new(template.fill(token)).write_part(&mut plainly, subtype, token);
+            }
+            prop_assert_eq!(String::from_utf8(out).unwrap(), String::from_utf8(plainly).unwrap());
         }
     }
 }

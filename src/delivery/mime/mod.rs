@@ -137,21 +137,18 @@ pub fn compose(letter: &Letter, keys: &KeyRing, to: &Addressee<'_>) -> Result<Ve
             header::write_structured(&mut out, name, value)?;
         }
     }
-    let text = letter.text.fill(token);
     if to.is_text_only || letter.html.is_empty() {
-        body::write_part(&mut out, "plain", &text);
+        letter.text.write_part(&mut out, "plain", token);
         return Ok(out);
     }
-    let html = letter.html.fill(token);
-    out.reserve((text.len() + html.len()) * 3 / 2 + 512);
     // "=_" stands in neither base64 nor quoted-printable, so no part can hold the boundary (RFC 2045 section 6.7).
     let boundary = format!("=_jarshy_{}", letter.uid.replace('-', ""));
     out.extend(
         format!("Content-Type: multipart/alternative;\r\n boundary=\"{boundary}\"\r\n").bytes(),
     );
-    for (subtype, content) in [("plain", &text), ("html", &html)] {
+    for (subtype, content) in [("plain", &letter.text), ("html", &letter.html)] {
         out.extend(format!("\r\n--{boundary}\r\n").bytes());
-        body::write_part(&mut out, subtype, content);
+        content.write_part(&mut out, subtype, token);
     }
     out.extend(format!("\r\n--{boundary}--\r\n").bytes());
     Ok(out)
