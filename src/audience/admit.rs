@@ -316,7 +316,7 @@ async fn insert_strangers(
                 address: &candidate.address,
                 address_key: &candidate.key,
                 address_hash: &candidate.hash,
-                provider: delivery::provider_of(candidate.address.domain()),
+                provider: delivery::provider_of(&core.config, candidate.address.domain()),
                 languages: candidate.wanted.choice.languages(),
                 time_zone,
             }

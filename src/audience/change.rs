@@ -246,7 +246,7 @@ async fn move_to(
             return hand_over(core, tx, person, &other, now).await;
         }
     }
-    let provider = delivery::provider_of(to.domain());
+    let provider = delivery::provider_of(&core.config, to.domain());
     store::update_address(tx, person.id, to, &hash, provider).await?;
     delivery::store::move_recipient(tx, person.id, &to.envelope(), &hash, provider).await?;
     Ok(())

@@ -278,7 +278,7 @@ pub(super) async fn plan(
     to: &Recipient<'_>,
 ) -> Result<(), AudienceError> {
     let now = core.clock.now();
-    let provider = delivery::provider_of(to.address.domain());
+    let provider = delivery::provider_of(&core.config, to.address.domain());
     let lane_id = delivery::store::ensure_lane(tx, &newsletter.relay, provider).await?;
     let letter_id = delivery::store::insert_letter(tx, core, letter).await?;
     let delivery = NewDelivery {

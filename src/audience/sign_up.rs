@@ -127,7 +127,7 @@ async fn ask(
         uid: &core.clock.uuid_v4(),
         address,
         address_hash: &core.keys.address_hash(&address.key()),
-        provider: delivery::provider_of(address.domain()),
+        provider: delivery::provider_of(&core.config, address.domain()),
         languages: wanted.choice.languages(),
         time_zone: &zone,
         now,
@@ -279,7 +279,7 @@ pub(super) async fn is_flooded(
     address: &EmailAddress,
     now: Timestamp,
 ) -> Result<bool, AudienceError> {
-    if delivery::provider_of(address.domain()) != "other" {
+    if delivery::is_provider(address.domain()) {
         return Ok(false);
     }
     let waiting = store::count_waiting(tx, address.domain(), now.plus_secs(-3600)).await?;

@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::Config;
+use super::lanes::{self, Lane};
 use super::load::Finding;
 use crate::base::address::EmailAddress;
 
@@ -157,6 +159,8 @@ pub struct Delivery {
     pub keep_days: i64,
     /// Days for which letter bodies, and addresses in finished deliveries, are kept.
     pub keep_body_days: i64,
+    /// Providers and how fast they may be sent to, by name; `other` is everybody else, each domain for itself.
+    pub lanes: BTreeMap<String, Lane>,
 }
 
 impl Default for Delivery {
@@ -175,6 +179,7 @@ impl Default for Delivery {
             retry_max_secs: 7200,
             keep_days: 90,
             keep_body_days: 30,
+            lanes: BTreeMap::new(),
         }
     }
 }
@@ -234,6 +239,6 @@ impl Delivery {
                 "Write 300",
             ));
         }
-        Ok(())
+        lanes::check(&self.lanes)
     }
 }

@@ -6,6 +6,7 @@
 mod delivery;
 mod dkim;
 mod feeds;
+mod lanes;
 mod load;
 mod newsroom;
 mod secrets;
@@ -20,6 +21,7 @@ use serde::Deserialize;
 pub use delivery::{Delivery, Mail, Tls};
 pub use dkim::Dkim;
 pub use feeds::{Feeds, Fetch};
+pub use lanes::Lane;
 pub use load::ConfigError;
 pub(crate) use newsroom::parse_hour;
 pub use newsroom::{Names, Newsletter, Newsroom, Operator, Section};

@@ -20,6 +20,8 @@ struct Failures {
     opened: u32,
     until: Option<Instant>,
     trouble: String,
+    /// Where the last failure was, if it was at one domain.
+    domain: Option<String>,
 }
 
 impl Breaker {
@@ -49,12 +51,18 @@ impl Breaker {
         failures.in_a_row = 0;
         failures.opened = 0;
         failures.until = None;
+        failures.domain = None;
     }
 
-    /// One more failure in a row; nothing is tried for at most `longest` from now on if that is too many.
-    pub fn fail(&self, trouble: &str, longest: Duration) {
+    /// One more failure in a row; nothing is tried for at most `longest` from now on if that is too many. What fails at one `domain`
+    /// again and again is that domain's trouble (its lane rests), and counts once.
+    pub fn fail(&self, trouble: &str, longest: Duration, domain: Option<&str>) {
         let mut failures = self.lock();
         trouble.clone_into(&mut failures.trouble);
+        if domain.is_some() && failures.domain.as_deref() == domain {
+            return;
+        }
+        failures.domain = domain.map(str::to_owned);
         failures.in_a_row += 1;
         let is_open = failures.until.is_some_and(|until| until > Instant::now());
         if failures.in_a_row >= Self::LIMIT && !is_open {
@@ -77,7 +85,7 @@ mod tests {
         let breaker = Breaker::default();
         let mut waits = Vec::new();
         for _ in 0..failures {
-            breaker.fail("gone", longest);
+            breaker.fail("gone", longest, None);
             let left = breaker.open().map_or(Duration::ZERO, |(_, left)| left);
             waits.push(left.as_millis().div_ceil(1000) as u64);
             breaker.lock().until = None;
@@ -96,10 +104,23 @@ mod tests {
         let breaker = Breaker::default();
         assert!(!breaker.is_half_open());
         for _ in 0..Breaker::LIMIT {
-            breaker.fail("gone", AWAY);
+            breaker.fail("gone", AWAY, None);
         }
         assert!(breaker.open().is_some() && breaker.is_half_open());
         breaker.succeed();
         assert!(breaker.open().is_none() && !breaker.is_half_open());
+    }
+
+    #[test]
+    fn one_domain_in_trouble_is_not_the_relays_trouble() {
+        let breaker = Breaker::default();
+        for _ in 0..20 {
+            breaker.fail("no answer", TROUBLE, Some("slow.example.org"));
+        }
+        assert!(breaker.open().is_none());
+        for domain in ["a.example.org", "b.example.org"] {
+            breaker.fail("no answer", TROUBLE, Some(domain));
+        }
+        assert!(breaker.open().is_some());
     }
 }

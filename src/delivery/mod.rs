@@ -2,17 +2,19 @@
 //!
 //! Upstairs stores a [`NewLetter`] and its [`NewDelivery`]s in a transaction of its own; [`run`] or [`drain`] does the rest.
 //! `worker` feeds its connections (`send`) from a `queue` of rows it claimed (`claim`) under its `lease`, `session` talks to the relay and holds the final dot back, `writer` makes
-//! intents and outcomes durable in groups, `mime` makes the bytes and `dkim` signs them, on the threads of the `press`, `outcome`
-//! judges replies. No row is ever lost, and a message repeats only if its dot was written and no reply was kept. This room knows
-//! letters and addresses, never digests.
+//! intents and outcomes durable in groups, `pace` says how fast a lane may be (`provider`: which lane that is; `lanes`: how it is
+//! kept), `mime` makes the bytes and `dkim` signs them, on the threads of the `press`, `outcome` judges replies. No row is ever lost,
+//! and a message repeats only if its dot was written and no reply was kept. This room knows letters and addresses, never digests.
 
 mod breaker;
 mod claim;
 mod dkim;
+mod lanes;
 mod lease;
 pub mod letter;
 mod mime;
 mod outcome;
+mod pace;
 mod press;
 mod preview;
 mod provider;
@@ -32,7 +34,7 @@ pub use dkim::sign;
 pub use letter::{LetterKind, NewDelivery, NewLetter};
 pub use mime::{Addressee, Letter, Template, compose};
 pub use preview::{Preview, preview};
-pub use provider::provider_of;
+pub use provider::{is_provider, provider_of};
 pub use prune::prune;
 pub use queue_id::queue_id;
 pub use replay::{Copy, replay};

@@ -1,5 +1,7 @@
 //! What a reply means (REQUIREMENTS 1e): the enhanced code decides, then the basic code, then words in the text.
 
+use super::pace::Effect;
+
 /// Where in the conversation something happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stage {
@@ -86,6 +88,18 @@ impl Reply {
     }
 }
 
+impl Reply {
+    /// For the operator's screen: whatever may name a person is left out.
+    pub fn without_addresses(&self) -> String {
+        let words: Vec<&str> = self
+            .text
+            .split(' ')
+            .map(|word| if word.contains('@') { "…" } else { word })
+            .collect();
+        format!("{} {}", self.code, words.join(" "))
+    }
+}
+
 /// What to do about a refusal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
@@ -104,6 +118,29 @@ pub fn judge(stage: Stage, reply: &Reply) -> Verdict {
         Verdict::Failed(class)
     } else {
         Verdict::Retry(class)
+    }
+}
+
+/// What a refusal says about the pace of its lane. One of MAIL says nothing: it is the relay's own.
+pub fn effect(stage: Stage, reply: &Reply, verdict: Verdict) -> Effect {
+    let text = reply.text.to_lowercase();
+    let is_greylisted = [
+        "greylist",
+        "graylist",
+        "grey list",
+        "grey-list",
+        "gray list",
+    ]
+    .iter()
+    .any(|word| text.contains(word));
+    match verdict {
+        _ if stage == Stage::Mail => Effect::Nothing,
+        Verdict::Retry(_) if is_greylisted => Effect::Greylisted,
+        Verdict::Retry(Class::Throttle) => Effect::Throttled,
+        // Whatever the enhanced code: the service says that it cannot go on now (RFC 5321 section 3.8).
+        Verdict::Retry(_) if reply.code == 421 => Effect::Throttled,
+        Verdict::Failed(Class::Policy) => Effect::Policy,
+        _ => Effect::Answered,
     }
 }
 

@@ -9,7 +9,8 @@ use futures_util::FutureExt;
 
 use super::breaker::{AWAY, TROUBLE};
 use super::mime::Letter;
-use super::outcome::{Class, Reply, Stage, Verdict, judge, retry_delay_millis};
+use super::outcome::{Class, Reply, Stage, Verdict, effect, judge, retry_delay_millis};
+use super::pace::Effect;
 use super::press::Reader;
 use super::session::{Sent, Session};
 use super::store::{self, Claimed, Outcome};
@@ -38,25 +39,25 @@ impl Worker {
         Ok(Some(letter))
     }
 
-    /// Sends one row and reports what became of it.
-    async fn deliver(&self, session: &mut Option<Session>, row: &Claimed) {
+    /// Sends one row and reports what became of it; says what that means for its lane.
+    async fn deliver(&self, session: &mut Option<Session>, row: &Claimed) -> Ended {
         if row.key.worker_id != self.id.load(Ordering::SeqCst) {
             // Claimed by the one we were: whoever declared it dead has the row.
             self.tracker.settle();
-            return;
+            return Ended::default();
         }
         if self.breaker.open().is_some() {
-            self.writer.report(row.key, Outcome::Release);
-            return;
+            self.writer.report(row.key, Outcome::Release(None));
+            return Ended::default();
         }
         let (message, to) = match self.compose(row).await {
             Ok(Some(composed)) => composed,
-            Ok(None) => return,
+            Ok(None) => return Ended::default(),
             Err(error) => {
                 tracing::error!(delivery = row.key.id, %error, "the letter was not read");
-                self.writer.report(row.key, Outcome::Release);
+                self.writer.report(row.key, Outcome::Release(None));
                 tokio::time::sleep(POLL).await;
-                return;
+                return Ended::default();
             }
         };
         let key_id = to.1;
@@ -79,9 +80,9 @@ impl Worker {
                         } else {
                             TROUBLE
                         };
-                        self.breaker.fail(&detail, longest);
-                        self.writer.report(row.key, Outcome::Release);
-                        return;
+                        self.breaker.fail(&detail, longest, None);
+                        self.writer.report(row.key, Outcome::Release(None));
+                        return Ended::default();
                     }
                 },
             };
@@ -111,11 +112,12 @@ impl Worker {
                 // The relay closed a connection that had been idle: that says nothing about this message.
                 continue;
             }
-            if !(is_settled && matches!(sent, Sent::Stopped)) {
-                self.report(row, sent);
+            if is_settled && matches!(sent, Sent::Stopped) {
+                return Ended::default();
             }
-            return;
+            return self.report(row, sent);
         }
+        Ended::default()
     }
 
     /// The message, and the envelope address with the letter's key; `None` if the row was settled instead.
@@ -177,47 +179,22 @@ impl Worker {
             reply,
             due_at,
             refusals,
+            recipient_id: row.recipient_id,
+            address_hash: row.address_hash.clone(),
         };
         self.writer.report(row.key, outcome);
     }
 
-    fn report(&self, row: &Claimed, sent: Sent) {
+    fn report(&self, row: &Claimed, sent: Sent) -> Ended {
         let delivery = row.key.id;
+        let domain = Some(row.domain.as_str());
         match sent {
             Sent::Accepted(reply) => {
                 self.breaker.succeed();
                 self.writer.report(row.key, Outcome::Accepted(reply));
+                Ended::with(Effect::Accepted, String::new())
             }
-            Sent::Refused { stage, reply } => {
-                let verdict = judge(stage, &reply);
-                tracing::info!(delivery, ?stage, code = reply.code, ?verdict, "refused");
-                if stage == Stage::Mail {
-                    let trouble = format!("the relay refuses us: {} {}", reply.code, reply.text);
-                    self.breaker.fail(&trouble, TROUBLE);
-                } else {
-                    self.breaker.succeed();
-                }
-                match verdict {
-                    Verdict::Retry(class) => self.retry(row, class, reply, true),
-                    Verdict::Failed(class) => {
-                        if class == Class::Policy {
-                            tracing::error!(
-                                delivery,
-                                code = reply.code,
-                                "refused by policy: look at the sender's reputation and records"
-                            );
-                        }
-                        let outcome = Outcome::Failed {
-                            class,
-                            recipient_id: row.recipient_id,
-                            address_hash: row.address_hash.clone(),
-                            is_at_recipient: stage == Stage::Rcpt,
-                            reply,
-                        };
-                        self.writer.report(row.key, outcome);
-                    }
-                }
-            }
+            Sent::Refused { stage, reply } => self.report_refusal(row, stage, reply),
             Sent::Broken { stage, detail } => {
                 tracing::warn!(
                     delivery,
@@ -225,23 +202,98 @@ impl Worker {
                     detail,
                     "the conversation broke before the dot"
                 );
-                self.breaker.fail(&detail, TROUBLE);
+                // Before the recipient is known it is about the relay, afterwards it may be about the domain.
+                let is_theirs = matches!(stage, Stage::Rcpt | Stage::Data | Stage::Body);
+                let domain = domain.filter(|_| is_theirs);
+                self.breaker.fail(&detail, TROUBLE, domain);
                 // A relay may hang up on a message it dislikes; before DATA it cannot know the message.
                 let counts = matches!(stage, Stage::Data | Stage::Body);
                 self.retry(row, Class::Transient, Reply::new(0, &detail), counts);
+                if is_theirs {
+                    Ended::with(Effect::Broken, detail)
+                } else {
+                    Ended::default()
+                }
             }
             Sent::Uncertain { detail } => {
                 tracing::error!(delivery, detail, "the dot has no reply");
-                self.breaker.fail(&detail, TROUBLE);
+                self.breaker.fail(&detail, TROUBLE, domain);
                 let outcome = Outcome::Uncertain {
                     detail: Reply::new(0, &detail).text,
                     resend_wait_secs: self.core.config.delivery.resend_wait_secs,
                 };
                 self.writer.report(row.key, outcome);
+                Ended::with(Effect::Uncertain, detail)
             }
-            Sent::Stopped => self.writer.report(row.key, Outcome::Release),
-            Sent::Unsendable { class, detail } => self.fail(row, class, &detail),
+            Sent::Stopped => {
+                self.writer.report(row.key, Outcome::Release(None));
+                Ended::default()
+            }
+            Sent::Unsendable { class, detail } => {
+                self.fail(row, class, &detail);
+                Ended::default()
+            }
         }
+    }
+
+    fn report_refusal(&self, row: &Claimed, stage: Stage, reply: Reply) -> Ended {
+        let delivery = row.key.id;
+        let verdict = judge(stage, &reply);
+        tracing::info!(delivery, ?stage, code = reply.code, ?verdict, "refused");
+        if stage == Stage::Mail {
+            let trouble = format!("the relay refuses us: {} {}", reply.code, reply.text);
+            self.breaker.fail(&trouble, TROUBLE, None);
+        } else {
+            self.breaker.succeed();
+        }
+        let ended = Ended::with(effect(stage, &reply, verdict), reply.without_addresses());
+        match verdict {
+            Verdict::Retry(class) => self.retry(row, class, reply, true),
+            Verdict::Failed(class) => {
+                match class {
+                    Class::Policy => tracing::error!(
+                        delivery,
+                        code = reply.code,
+                        "refused by policy: look at the sender's reputation and records"
+                    ),
+                    Class::Content => tracing::error!(
+                        delivery,
+                        letter = row.key.letter_id,
+                        code = reply.code,
+                        "the message is not wanted as it is: look at its size and its words"
+                    ),
+                    _ => {}
+                }
+                let outcome = Outcome::Failed {
+                    class,
+                    recipient_id: row.recipient_id,
+                    address_hash: row.address_hash.clone(),
+                    is_at_recipient: stage == Stage::Rcpt,
+                    reply,
+                };
+                self.writer.report(row.key, outcome);
+            }
+        }
+        ended
+    }
+}
+
+/// What a message that was tried says about its lane.
+struct Ended {
+    effect: Effect,
+    /// What was said, without addresses.
+    words: String,
+}
+
+impl Ended {
+    const fn with(effect: Effect, words: String) -> Self {
+        Self { effect, words }
+    }
+}
+
+impl Default for Ended {
+    fn default() -> Self {
+        Self::with(Effect::Nothing, String::new())
     }
 }
 
@@ -249,32 +301,38 @@ impl Worker {
 pub async fn serve(worker: Arc<Worker>, is_reserved: bool) {
     let mut session: Option<Session> = None;
     loop {
-        let row = if session.is_some() {
+        let turn = if session.is_some() {
             let waiting = tokio::time::timeout(IDLE, worker.queue.pop(is_reserved)).await;
-            let Ok(row) = waiting else {
+            let Ok(turn) = waiting else {
                 if let Some(idle) = session.take() {
                     idle.quit().await;
                 }
                 continue;
             };
-            row
+            turn
         } else {
             worker.queue.pop(is_reserved).await
         };
-        let Some(row) = row else { break };
-        let delivering = worker.deliver(&mut session, &row);
-        if std::panic::AssertUnwindSafe(delivering)
+        let Some(turn) = turn else { break };
+        if turn.is_low {
+            worker.tracker.bell.notify_one();
+        }
+        let delivering = worker.deliver(&mut session, &turn.row);
+        let ended = std::panic::AssertUnwindSafe(delivering)
             .catch_unwind()
             .await
-            .is_err()
-        {
-            tracing::error!(
-                delivery = row.key.id,
-                "a connection failed badly; the row waits for the end of the lease"
-            );
-            session = None;
-            worker.is_dirty.store(true, Ordering::SeqCst);
-            worker.tracker.settle();
+            .unwrap_or_else(|_| {
+                tracing::error!(
+                    delivery = turn.row.key.id,
+                    "a connection failed badly; the row waits for the end of the lease"
+                );
+                session = None;
+                worker.is_dirty.store(true, Ordering::SeqCst);
+                worker.tracker.settle();
+                Ended::default()
+            });
+        if let Some(event) = worker.queue.finish(&turn, ended.effect, &ended.words) {
+            worker.note_event(event);
         }
         if session.as_ref().is_some_and(Session::is_worn)
             && let Some(worn) = session.take()

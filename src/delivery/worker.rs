@@ -13,7 +13,7 @@ use super::breaker::Breaker;
 use super::lease::{keep_lease, register, take_over};
 use super::mime::Letter;
 use super::press::Press;
-use super::queue::Queue;
+use super::queue::{Event, Queue};
 use super::send::serve;
 use super::session::Relay;
 use super::store::Outcome;
@@ -45,8 +45,10 @@ pub struct Worker {
     pub writer: Writer,
     /// Rows that are claimed and not settled.
     pub tracker: Arc<Tracker>,
-    /// Rows that wait for a connection.
+    /// Rows that wait for a connection, each lane at its pace.
     pub queue: Queue,
+    /// What happened to lanes and is not kept yet.
+    pub events: Mutex<Vec<Event>>,
     /// Letters at hand.
     pub letters: Mutex<HashMap<i64, Arc<Letter>>>,
     /// Whether the relay is left alone.
@@ -70,7 +72,7 @@ pub async fn work(
         .map_err(|error| DeliveryError::Settings(format!("no thread can be started: {error}")))?;
     let settings = &core.config.delivery;
     let target = settings.connections * 4;
-    let tracker = Arc::new(Tracker::new(target / 2));
+    let tracker = Arc::new(Tracker::default());
     let id = register(core).await?;
     let (writer, writing) = Writer::spawn(core.clone(), Arc::clone(&tracker));
     let worker = Arc::new(Worker {
@@ -79,7 +81,8 @@ pub async fn work(
         press,
         writer,
         tracker,
-        queue: Queue::default(),
+        queue: Queue::new(settings.connections - usize::from(settings.connections > 1)),
+        events: Mutex::default(),
         letters: Mutex::default(),
         breaker: Breaker::default(),
         id: AtomicI64::new(id),
@@ -97,9 +100,14 @@ pub async fn work(
     }
     let result = worker.pump(stop, until, target).await;
     for row in worker.queue.close() {
-        worker.writer.report(row.key, Outcome::Release);
+        worker.writer.report(row.key, Outcome::Release(None));
     }
     while connections.join_next().await.is_some() {}
+    if let Err(error) = worker.keep_events().await {
+        tracing::error!(%error, "where the lanes stand was not kept");
+    }
+    worker.drop_events();
+    worker.keep_standings().await;
     while worker.tracker.count() > 0 {
         tokio::select! {
             () = worker.tracker.bell.notified() => {}

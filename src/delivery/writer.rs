@@ -50,20 +50,11 @@ enum Stored {
 #[derive(Default)]
 pub struct Tracker {
     open: AtomicUsize,
-    low_water: AtomicUsize,
-    /// Rings when at most `low_water` rows are left, and when none is.
+    /// Rings when none is left, and for whoever wants the worker to look what there is to do.
     pub bell: Notify,
 }
 
 impl Tracker {
-    /// Rings at that many open rows.
-    pub fn new(low_water: usize) -> Self {
-        Self {
-            low_water: AtomicUsize::new(low_water),
-            ..Self::default()
-        }
-    }
-
     /// Rows that are open.
     pub fn count(&self) -> usize {
         self.open.load(Ordering::SeqCst)
@@ -76,8 +67,7 @@ impl Tracker {
 
     /// One row is settled.
     pub fn settle(&self) {
-        let left = self.open.fetch_sub(1, Ordering::SeqCst) - 1;
-        if left == 0 || left <= self.low_water.load(Ordering::SeqCst) {
+        if self.open.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.bell.notify_one();
         }
     }

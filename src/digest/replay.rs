@@ -146,7 +146,7 @@ async fn queue(
         );
         requeue(&mut tx, row.id, &to, now).await?
     } else {
-        let provider = provider_of(address.domain());
+        let provider = provider_of(&core.config, address.domain());
         let lane_id = ensure_lane(&mut tx, &newsletter.relay, provider).await?;
         let delivery = NewDelivery {
             letter_id: issue.letter_id,

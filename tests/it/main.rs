@@ -27,6 +27,7 @@ mod inbox;
 mod interruptions;
 mod issues;
 mod kill;
+mod lanes;
 mod month;
 mod newsroom;
 mod own;

@@ -83,7 +83,7 @@ pub(crate) struct BulkPerson<'a> {
     pub address: &'a EmailAddress,
     pub address_key: &'a str,
     pub address_hash: &'a str,
-    pub provider: &'static str,
+    pub provider: &'a str,
     pub languages: &'a [Language],
     pub time_zone: &'a Zone,
 }

@@ -24,6 +24,8 @@ pub struct Claimed {
     pub recipient_epoch: i64,
     /// Address.
     pub address: String,
+    /// Its domain in lower-case ASCII; empty if it is no address.
+    pub domain: String,
     /// Keyed hash of the address.
     pub address_hash: String,
     /// 0 where a person waits.
@@ -47,107 +49,6 @@ pub struct Key {
     pub worker_id: i64,
     /// Attempt: how often the row was claimed. It fences, and says nothing about the relay.
     pub attempts: i64,
-}
-
-/// What there is to do.
-#[derive(Clone, Debug, Default)]
-pub struct Agenda {
-    /// Lanes and priorities with a row that is due, by priority.
-    pub lanes: Vec<(i64, i64)>,
-    /// Whether a row is past its time, or an uncertain one is due.
-    pub has_chores: bool,
-}
-
-/// Looks what is due; changes nothing.
-pub async fn get_agenda(db: &Db, now: Timestamp) -> Result<Agenda> {
-    let lanes: Vec<(i64, bool, bool, bool)> = on_db!(db, c => sqlx::query_as(
-        "SELECT l.id, \
-         EXISTS (SELECT 1 FROM delivery d WHERE d.lane_id = l.id AND d.state = 'queued' AND d.priority = 0 AND d.due_at <= $1), \
-         EXISTS (SELECT 1 FROM delivery d WHERE d.lane_id = l.id AND d.state = 'queued' AND d.priority = 5 AND d.due_at <= $1), \
-         EXISTS (SELECT 1 FROM delivery d WHERE d.lane_id = l.id AND d.state = 'queued' AND d.priority = 9 AND d.due_at <= $1) \
-         FROM lane l WHERE l.paused_until IS NULL OR l.paused_until <= $1 ORDER BY l.id")
-        .bind(now).fetch_all(c).await)?;
-    let has_chores: bool = on_db!(db, c => sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM delivery WHERE state = 'queued' AND expires_at <= $1) \
-         OR EXISTS (SELECT 1 FROM delivery WHERE state = 'uncertain' AND due_at <= $1)")
-        .bind(now).fetch_one(c).await)?;
-    let mut agenda = Agenda {
-        lanes: Vec::new(),
-        has_chores,
-    };
-    for priority in [0, 5, 9] {
-        for (lane, is_urgent, is_digest, is_replay) in &lanes {
-            if match priority {
-                0 => *is_urgent,
-                5 => *is_digest,
-                _ => *is_replay,
-            } {
-                agenda.lanes.push((*lane, priority));
-            }
-        }
-    }
-    Ok(agenda)
-}
-
-const CLAIM_SQLITE: &str = "UPDATE delivery SET state = 'leased', worker_id = $1, attempts = attempts + 1 \
-     WHERE id IN (SELECT id FROM delivery WHERE state = 'queued' AND lane_id = $2 AND priority = $3 AND due_at <= $4 \
-     AND (expires_at IS NULL OR expires_at > $4) ORDER BY due_at, id LIMIT $5) \
-     RETURNING id, letter_id, attempts, recipient_id, recipient_uid, recipient_epoch, address, address_hash, text_only, due_at, \
-     refusals";
-/// SKIP LOCKED: workers claim side by side, each its own rows. MATERIALIZED: the rows are picked once.
-const CLAIM_POSTGRES: &str = "WITH picked AS MATERIALIZED (SELECT id FROM delivery WHERE state = 'queued' AND lane_id = $2 \
-     AND priority = $3 AND due_at <= $4 AND (expires_at IS NULL OR expires_at > $4) ORDER BY due_at, id LIMIT $5 \
-     FOR UPDATE SKIP LOCKED) \
-     UPDATE delivery SET state = 'leased', worker_id = $1, attempts = attempts + 1 FROM picked WHERE delivery.id = picked.id \
-     RETURNING delivery.id, letter_id, attempts, recipient_id, recipient_uid, recipient_epoch, address, address_hash, \
-     text_only, due_at, refusals";
-
-/// Claims up to `limit` due rows of one lane and priority, oldest first.
-pub async fn claim(
-    tx: &mut Tx,
-    worker_id: i64,
-    (lane_id, priority): (i64, i64),
-    now: Timestamp,
-    limit: i64,
-) -> Result<Vec<Claimed>> {
-    type Row = (
-        i64,
-        i64,
-        i64,
-        i64,
-        String,
-        i64,
-        Option<String>,
-        String,
-        bool,
-        Timestamp,
-        i64,
-    );
-    let sql = tx.choose(CLAIM_SQLITE, CLAIM_POSTGRES);
-    let rows: Vec<Row> = on_tx!(tx, c => sqlx::query_as(sql)
-        .bind(worker_id).bind(lane_id).bind(priority).bind(now).bind(limit).fetch_all(c).await)?;
-    let mut claimed: Vec<Claimed> = rows
-        .into_iter()
-        .map(|r| Claimed {
-            key: Key {
-                id: r.0,
-                letter_id: r.1,
-                worker_id,
-                attempts: r.2,
-            },
-            recipient_id: r.3,
-            recipient_uid: r.4,
-            recipient_epoch: r.5,
-            address: r.6.unwrap_or_default(),
-            address_hash: r.7,
-            priority,
-            is_text_only: r.8,
-            due_at: r.9,
-            refusals: r.10,
-        })
-        .collect();
-    claimed.sort_by_key(|row| (row.due_at, row.key.id));
-    Ok(claimed)
 }
 
 /// A letter with its body, ready to be filled; none if it was pruned or cannot be read.
@@ -232,8 +133,8 @@ pub enum Intent {
     Lost,
 }
 
-/// Asks for the dot: the row must be ours, in time, its letter open (`replaced` serves rows that had an intent), the address
-/// not suppressed, all in one statement. If not, the row goes where it belongs. A confirmation goes to addresses that were
+/// Asks for the dot: the row must be ours, in time, its letter open (`replaced` serves rows that had an intent) and not paused, the
+/// address not suppressed, all in one statement. If not, the row goes where it belongs. A confirmation goes to addresses that were
 /// erased or bounced once: confirming is what lifts that.
 pub async fn ask_intent(tx: &mut Tx, key: &Key, now: Timestamp) -> Result<Intent> {
     type Found = (
@@ -244,6 +145,7 @@ pub async fn ask_intent(tx: &mut Tx, key: &Key, now: Timestamp) -> Result<Intent
         Option<Timestamp>,
         String,
         Option<String>,
+        Option<String>,
     );
     let granted = on_tx!(tx, c => sqlx::query(
         "UPDATE delivery SET state = 'committing', intent_at = $5 \
@@ -251,6 +153,7 @@ pub async fn ask_intent(tx: &mut Tx, key: &Key, now: Timestamp) -> Result<Intent
          AND (expires_at IS NULL OR expires_at > $5) \
          AND EXISTS (SELECT 1 FROM letter l WHERE l.id = $4 AND l.id = delivery.letter_id \
          AND (l.state = 'open' OR (l.state = 'replaced' AND delivery.intent_at IS NOT NULL)) \
+         AND NOT EXISTS (SELECT 1 FROM pause p WHERE p.scope = '*' OR p.scope = l.scope) \
          AND NOT EXISTS (SELECT 1 FROM suppression s WHERE s.address_hash = delivery.address_hash AND s.lifted_at IS NULL \
          AND (s.scope IS NULL OR s.scope = l.scope) \
          AND (l.kind NOT IN ('confirmation', 'change') OR s.reason IN ('complaint', 'manual'))))")
@@ -260,10 +163,12 @@ pub async fn ask_intent(tx: &mut Tx, key: &Key, now: Timestamp) -> Result<Intent
         return Ok(Intent::Granted);
     }
     let found: Option<Found> = on_tx!(tx, c => sqlx::query_as(
-        "SELECT d.state, d.worker_id, d.attempts, d.letter_id, d.expires_at, l.state, l.closed_by \
-         FROM delivery d JOIN letter l ON l.id = d.letter_id WHERE d.id = $1")
+        "SELECT d.state, d.worker_id, d.attempts, d.letter_id, d.expires_at, l.state, l.closed_by, \
+         (SELECT MIN(p.scope) FROM pause p WHERE p.scope = '*' OR p.scope = l.scope) FROM delivery d JOIN letter l ON l.id = d.letter_id WHERE d.id = $1")
         .bind(key.id).fetch_optional(c).await)?;
-    let Some((state, worker_id, attempts, letter_id, expires_at, letter, closed_by)) = found else {
+    let Some((state, worker_id, attempts, letter_id, expires_at, letter, closed_by, paused)) =
+        found
+    else {
         return Ok(Intent::Lost);
     };
     if worker_id != Some(key.worker_id) || attempts != key.attempts {
@@ -284,6 +189,9 @@ pub async fn ask_intent(tx: &mut Tx, key: &Key, now: Timestamp) -> Result<Intent
         // The rows of a replaced letter are re-pointed in chunks; this one's turn comes.
         "replaced" => ("queued", "replaced", false),
         _ if letter_id != key.letter_id => ("queued", "replaced", false),
+        // Everything waits where it is, and nothing is claimed; the mail of one newsletter is put aside.
+        _ if paused.as_deref() == Some(super::EVERYTHING) => ("queued", "paused", false),
+        _ if paused.is_some() => ("held", "paused", false),
         _ => ("cancelled", "suppressed", true),
     };
     let due_at = (state == "queued").then(|| now.plus_secs(2));
@@ -323,9 +231,13 @@ pub enum Outcome {
         due_at: Timestamp,
         /// How often a try at this message has failed, this one included if it counts.
         refusals: i64,
+        /// The person and the address: a mailbox that stays full is given up one day.
+        recipient_id: i64,
+        /// Keyed hash of the address.
+        address_hash: String,
     },
-    /// Nothing was sent, and it is not the row's fault: as it was.
-    Release,
+    /// Nothing was sent, and it is not the row's fault: as it was, or in another lane.
+    Release(Option<i64>),
     /// The dot was written and no reply settles it.
     Uncertain {
         /// What happened.
@@ -397,6 +309,8 @@ pub async fn store_outcome(
             reply,
             due_at,
             refusals,
+            recipient_id,
+            address_hash,
         } => {
             let code = (reply.code > 0).then_some(i64::from(reply.code));
             // A definite answer takes the intent back, unless an earlier dot is still unsettled.
@@ -408,14 +322,33 @@ pub async fn store_outcome(
                 .bind(&reply.text).bind(*due_at).bind(*refusals).execute(c).await.map(|done| done.rows_affected()))?;
             if touched == 1 {
                 insert_event(tx, key.id, ("delayed", *class), reply, now).await?;
+                if *class == Class::Soft
+                    && let Some((editions, since)) =
+                        find_full(tx, *recipient_id, address_hash, now).await?
+                {
+                    let evidence = format!(
+                        "delivery {}: mailbox full, {editions} editions since {since}",
+                        key.id
+                    );
+                    super::suppress(
+                        tx,
+                        address_hash,
+                        Some(*recipient_id),
+                        "hard",
+                        &evidence,
+                        now,
+                    )
+                    .await?;
+                }
             }
             Ok(touched)
         }
-        Outcome::Release => {
+        Outcome::Release(lane_id) => {
             on_tx!(tx, c => sqlx::query(
-            "UPDATE delivery SET state = 'queued', intent_at = CASE WHEN uncertain_count > 0 THEN intent_at END \
+            "UPDATE delivery SET state = 'queued', intent_at = CASE WHEN uncertain_count > 0 THEN intent_at END, \
+             lane_id = COALESCE($4, lane_id) \
              WHERE id = $1 AND worker_id = $2 AND attempts = $3 AND state IN ('leased', 'committing')")
-            .bind(key.id).bind(key.worker_id).bind(key.attempts).execute(c).await.map(|done| done.rows_affected()))
+            .bind(key.id).bind(key.worker_id).bind(key.attempts).bind(*lane_id).execute(c).await.map(|done| done.rows_affected()))
         }
         Outcome::Uncertain {
             detail,
@@ -465,6 +398,27 @@ async fn was_refused_before(
         "SELECT EXISTS (SELECT 1 FROM delivery WHERE recipient_id = $1 AND id <> $2 AND state = 'failed' AND class = 'hard' \
          AND finished_at < $3 AND address_hash = $4)")
         .bind(recipient_id).bind(delivery_id).bind(midnight).bind(address_hash).fetch_one(c).await)
+}
+
+/// Editions that a full mailbox may refuse, and for how many days, before it is given up (REQUIREMENTS-EMAIL 1e).
+const FULL: (i64, i64) = (5, 14);
+
+/// How many editions in a row found the mailbox full, and since when, if that is enough to give it up.
+async fn find_full(
+    tx: &mut Tx,
+    recipient_id: i64,
+    address_hash: &str,
+    now: Timestamp,
+) -> Result<Option<(i64, Timestamp)>> {
+    let (editions, since): (i64, Option<Timestamp>) = on_tx!(tx, c => sqlx::query_as(
+        "SELECT COUNT(DISTINCT e.delivery_id), MIN(e.at) FROM delivery d JOIN mail_event e ON e.delivery_id = d.id \
+         WHERE d.recipient_id = $1 AND d.address_hash = $2 AND e.class = 'soft' AND e.at > COALESCE((SELECT MAX(accepted_at) \
+         FROM delivery WHERE recipient_id = $1 AND address_hash = $2), 0)")
+        .bind(recipient_id).bind(address_hash).fetch_one(c).await)?;
+    let is_long = since.filter(|since| since.plus_secs(FULL.1 * 86_400) <= now);
+    Ok(is_long
+        .filter(|_| editions >= FULL.0)
+        .map(|since| (editions, since)))
 }
 
 const EXPIRE_SQLITE: &str = "UPDATE delivery SET state = 'expired', class = COALESCE(class, 'late'), finished_at = $1 \

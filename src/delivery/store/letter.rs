@@ -1,4 +1,4 @@
-//! Letters, lanes, and rows that begin or are called off.
+//! Letters, and rows that begin or are called off.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -130,21 +130,6 @@ pub async fn insert_deliveries(
         })?;
     }
     Ok(false)
-}
-
-/// The lane of a relay and provider, made if it is new.
-pub async fn ensure_lane(tx: &mut Tx, relay: &str, provider: &str) -> Result<i64> {
-    let found: Option<i64> = on_tx!(tx, c => sqlx::query_scalar(
-        "SELECT id FROM lane WHERE relay = $1 AND provider = $2")
-        .bind(relay).bind(provider).fetch_optional(c).await)?;
-    if let Some(id) = found {
-        return Ok(id);
-    }
-    // The update changes nothing; it makes RETURNING answer when somebody else was quicker.
-    on_tx!(tx, c => sqlx::query_scalar(
-        "INSERT INTO lane (relay, provider, concurrency) VALUES ($1, $2, 1000) \
-         ON CONFLICT (relay, provider) DO UPDATE SET relay = excluded.relay RETURNING id")
-        .bind(relay).bind(provider).fetch_one(c).await)
 }
 
 const CANCEL_SQLITE: &str = "UPDATE delivery SET state = 'cancelled', class = 'left', finished_at = $2 \

@@ -1,6 +1,7 @@
 //! A scripted SMTP peer: it refuses, closes, stalls or talks nonsense where it is told to, and keeps a journal of its own of
 //! what it accepted, written before it replies.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
@@ -44,6 +45,14 @@ pub enum Act {
     Wait,
     /// At the dot: takes the message, and then this.
     Take(Box<Act>),
+    /// Breaks the connection off without a goodbye (RST).
+    Reset,
+    /// Waits for so long, then this.
+    Late(Duration, Box<Act>),
+    /// Goes on as usual.
+    Go,
+    /// Says these bytes one by one, so far apart, and no line end of its own.
+    Trickle(String, Duration),
 }
 
 impl Act {
@@ -54,9 +63,16 @@ impl Act {
     pub fn take(then: Self) -> Self {
         Self::Take(Box::new(then))
     }
+
+    pub fn late(wait: Duration, then: Self) -> Self {
+        Self::Late(wait, Box::new(then))
+    }
 }
 
-/// A rule applies to that many conversations, and, where a recipient is known by then, to that one.
+/// Decides in place of the rules: stage, recipient (where known by then), and how many conversations there were before.
+pub type Chaos = Box<dyn Fn(At, &str, usize) -> Option<Act> + Send>;
+
+/// A rule applies to that many conversations, and, where a recipient is known by then, to that one; `@example.kz` is everybody there.
 #[derive(Clone, Debug)]
 struct Rule {
     at: At,
@@ -102,6 +118,22 @@ struct Seen {
     most_open: usize,
     commands: Vec<String>,
     rules: Vec<Rule>,
+    chaos: Option<Chaos>,
+    /// Recipients between RCPT and the reply to their dot, and the most there were at once, by domain.
+    at_work: BTreeMap<String, (usize, usize)>,
+    limits: BTreeMap<String, usize>,
+}
+
+/// Counts a recipient as long as it lives.
+struct AtWork<'a>(&'a Inner, String);
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        let mut seen = self.0.seen.lock().unwrap();
+        if let Some((now, _)) = seen.at_work.get_mut(&self.1) {
+            *now -= 1;
+        }
+    }
 }
 
 struct Inner {
@@ -194,7 +226,27 @@ impl Peer {
 
     /// Forgets every rule.
     pub fn behave(&self) {
-        self.inner.seen.lock().unwrap().rules.clear();
+        let mut seen = self.inner.seen.lock().unwrap();
+        seen.rules.clear();
+        seen.limits.clear();
+        seen.chaos = None;
+    }
+
+    /// From now on this decides, where it says anything.
+    pub fn decide(&self, chaos: Chaos) {
+        self.inner.seen.lock().unwrap().chaos = Some(chaos);
+    }
+
+    /// Refuses whoever would be one more than so many recipients of a domain at once.
+    pub fn limit(&self, domain: &str, at_once: usize) {
+        let mut seen = self.inner.seen.lock().unwrap();
+        seen.limits.insert(domain.to_owned(), at_once);
+    }
+
+    /// The most recipients of a domain that were at work at once.
+    pub fn most_at_once(&self, domain: &str) -> usize {
+        let seen = self.inner.seen.lock().unwrap();
+        seen.at_work.get(domain).map_or(0, |(_, most)| *most)
     }
 
     /// Lets those who wait go on.
@@ -232,19 +284,63 @@ impl Peer {
     }
 }
 
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
+    /// Makes the end of the connection a reset.
+    fn reset(&self);
+}
+
+impl Stream for TcpStream {
+    fn reset(&self) {
+        self.set_zero_linger().unwrap();
+    }
+}
+
+impl Stream for tokio_rustls::server::TlsStream<TcpStream> {
+    fn reset(&self) {
+        self.get_ref().0.reset();
+    }
+}
+
+impl Stream for tokio_rustls::server::TlsStream<Pin<Box<dyn Stream>>> {
+    fn reset(&self) {
+        self.get_ref().0.as_ref().get_ref().reset();
+    }
+}
 
 type Line = BufReader<Pin<Box<dyn Stream>>>;
 
 impl Inner {
     fn act(&self, at: At, to: &str) -> Option<Act> {
         let mut seen = self.seen.lock().unwrap();
+        let connections = seen.connections;
+        if let Some(act) = seen
+            .chaos
+            .as_ref()
+            .and_then(|chaos| chaos(at, to, connections))
+        {
+            return Some(act);
+        }
+        let is_meant = |whom: &str| whom == to || (whom.starts_with('@') && to.ends_with(whom));
         let rule = seen.rules.iter_mut().find(|rule| {
-            rule.at == at && rule.times > 0 && rule.to.as_deref().is_none_or(|t| t == to)
+            rule.at == at && rule.times > 0 && rule.to.as_deref().is_none_or(is_meant)
         })?;
         rule.times -= 1;
         Some(rule.act.clone())
+    }
+
+    /// Counts one more recipient of a domain; none if that is too many.
+    fn begin(&self, to: &str) -> Option<AtWork<'_>> {
+        let domain = to.rsplit('@').next().unwrap_or("").to_owned();
+        let mut seen = self.seen.lock().unwrap();
+        let limit = seen.limits.get(&domain).copied().unwrap_or(usize::MAX);
+        let (now, most) = seen.at_work.entry(domain.clone()).or_default();
+        if *now >= limit {
+            return None;
+        }
+        *now += 1;
+        *most = (*most).max(*now);
+        drop(seen);
+        Some(AtWork(self, domain))
     }
 
     fn take(&self, from: &str, to: &str, bytes: &[u8]) {
@@ -281,8 +377,13 @@ enum Next {
 }
 
 async fn perform(inner: &Inner, stream: &mut Line, act: Option<Act>) -> std::io::Result<Next> {
+    let mut act = act;
+    while let Some(Act::Late(wait, then)) = act {
+        tokio::time::sleep(wait).await;
+        act = Some(*then);
+    }
     Ok(match act {
-        None | Some(Act::Take(_)) => Next::Usual,
+        None | Some(Act::Take(_) | Act::Late(..) | Act::Go) => Next::Usual,
         Some(Act::Say(reply)) => {
             say(stream, &reply).await?;
             Next::Replied
@@ -293,6 +394,10 @@ async fn perform(inner: &Inner, stream: &mut Line, act: Option<Act>) -> std::io:
             Next::Over
         }
         Some(Act::Close) => Next::Over,
+        Some(Act::Reset) => {
+            stream.get_ref().as_ref().get_ref().reset();
+            Next::Over
+        }
         Some(Act::Stall) => {
             tokio::time::sleep(Duration::from_mins(1)).await;
             Next::Over
@@ -300,6 +405,14 @@ async fn perform(inner: &Inner, stream: &mut Line, act: Option<Act>) -> std::io:
         Some(Act::Wait) => {
             inner.gate.notified().await;
             Next::Usual
+        }
+        Some(Act::Trickle(bytes, apart)) => {
+            for byte in bytes.bytes() {
+                stream.write_all(&[byte]).await?;
+                stream.flush().await?;
+                tokio::time::sleep(apart).await;
+            }
+            Next::Replied
         }
     })
 }
@@ -328,6 +441,8 @@ async fn converse(inner: &Inner, tcp: TcpStream) -> std::io::Result<()> {
         Next::Over => return Ok(()),
     }
     let (mut from, mut to, mut is_known) = (String::new(), String::new(), false);
+    // Counts as long as it stands here.
+    let mut at_work: Vec<AtWork<'_>> = Vec::new();
     loop {
         let mut raw = Vec::new();
         if stream.read_until(b'\n', &mut raw).await? == 0 {
@@ -350,6 +465,10 @@ async fn converse(inner: &Inner, tcp: TcpStream) -> std::io::Result<()> {
         };
         if verb == "RCPT" {
             to = between(&line);
+            let Some(one) = inner.begin(&to) else {
+                return say(&mut stream, "421 4.7.0 too many of you at once").await;
+            };
+            at_work.push(one);
         }
         if let Some(at) = at {
             match perform(inner, &mut stream, inner.act(at, &to)).await? {
@@ -419,8 +538,10 @@ async fn converse(inner: &Inner, tcp: TcpStream) -> std::io::Result<()> {
                 }
                 from.clear();
                 to.clear();
+                at_work.clear();
             }
             "RSET" => {
+                at_work.clear();
                 from.clear();
                 to.clear();
                 say(&mut stream, "250 2.0.0 ok").await?;
