@@ -117,9 +117,9 @@ def draw_wishes():
 
 STORIES = draw_stories()
 SELECTIONS, SLOTS = draw_wishes()
-# A Wednesday in the future of the machine's clock, which dates the stories.
+# The next day that every cadence has, after the machine's clock, which dates the stories: they are a few days old then, not forgotten.
 TODAY = datetime.datetime.now(datetime.timezone.utc).date()
-DATE = TODAY + datetime.timedelta(days=(2 - TODAY.weekday()) % 7 or 7)
+DATE = next(day for day in (TODAY + datetime.timedelta(days=ahead) for ahead in range(1, 8)) if day.isoweekday() in (2, 3, 4))
 
 
 def expected():
