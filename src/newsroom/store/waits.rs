@@ -26,11 +26,12 @@ pub async fn has_wait_ended(db: &Db, now: Timestamp) -> Result<bool> {
     .map(|found| found.is_some())
 }
 
-/// SQLite's one writer needs no lock; instances on PostgreSQL leave each other's rows alone.
+/// SQLite's one writer needs no lock.
 const LOCK_ENDED_SQLITE: &str = "SELECT id FROM story WHERE follows_until <= $1 AND follows_until IS NOT NULL \
     AND follows_ended_at IS NULL ORDER BY follows_until, id LIMIT $2";
+/// Not SKIP LOCKED: whoever goes on to open runs must see the new numbers, also where another instance is just taking them.
 const LOCK_ENDED_POSTGRES: &str = "SELECT id FROM story WHERE follows_until <= $1 AND follows_until IS NOT NULL \
-    AND follows_ended_at IS NULL ORDER BY follows_until, id LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED";
+    AND follows_ended_at IS NULL ORDER BY follows_until, id LIMIT $2 FOR NO KEY UPDATE";
 
 /// Stories whose wait is over, locked until the transaction ends.
 pub async fn lock_ended_waits(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<Vec<i64>> {
