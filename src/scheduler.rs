@@ -14,6 +14,7 @@ use crate::syndication::websub;
 use crate::theme::Theme;
 use crate::web::ViewCounter;
 use crate::work::Core;
+use crate::work::fitness::unfit_to_plan;
 use crate::{audience, delivery, digest, newsroom};
 
 /// The running metronome.
@@ -124,7 +125,8 @@ impl Beat {
     }
 }
 
-/// One tick (DESIGN 5.3): release what is due, take back what was withdrawn, follow the zones' rules, open runs, work on them. Each part goes on where
+/// One tick (DESIGN 5.3): release what is due, take back what was withdrawn, and unless the clock is wrong or another
+/// worker knows the zones better, follow the zones' rules, open runs, work on them. Each part goes on where
 /// another fails: an article that cannot be released must not hold back everybody's mail for ever.
 pub async fn tick(core: &Core, theme: &Theme) {
     match newsroom::release_due(core).await {
@@ -134,6 +136,11 @@ pub async fn tick(core: &Core, theme: &Theme) {
     }
     if let Err(error) = digest::follow_withdrawals(core, theme).await {
         tracing::error!(%error, "withdrawals could not be followed");
+    }
+    match unfit_to_plan(core).await {
+        Ok(None) => {}
+        Ok(Some(unfit)) => return tracing::error!("{unfit}"),
+        Err(error) => tracing::error!(%error, "whether this process may plan is not known"),
     }
     if let Err(error) = audience::resume_paused(core).await {
         tracing::error!(%error, "paused subscriptions could not be resumed");

@@ -7,3 +7,4 @@ pub mod signing_key;
 pub mod text;
 pub mod time;
 pub mod token;
+pub mod tzdb;

@@ -6,7 +6,8 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -250,6 +251,12 @@ impl Clock {
     /// Whether someone set this clock: such a clock is exempt from being compared with the database's (DESIGN 5.8).
     pub fn is_set_by_hand(&self) -> bool {
         !matches!(&*self.0, Source::System)
+    }
+
+    /// How long this process has been at work, by a clock that nobody can set. It stands still while the machine sleeps.
+    pub fn monotonic(&self) -> Duration {
+        static BEGAN: OnceLock<Instant> = OnceLock::new();
+        BEGAN.get_or_init(Instant::now).elapsed()
     }
 
     /// Fills the buffer from the system's generator, or from the seed of a fixed clock.

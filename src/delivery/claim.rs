@@ -87,6 +87,13 @@ impl Worker {
                 self.pause(stop, left.min(POLL)).await;
                 continue;
             }
+            if let Some(trouble) = self.core.watch.trouble(&self.core).await {
+                if until == Until::Drained && open == 0 {
+                    return Err(DeliveryError::Clock(trouble));
+                }
+                self.pause(stop, POLL).await;
+                continue;
+            }
             if self.writer.is_healthy() {
                 match self.claim(&mut desk, target, open).await {
                     Ok(0) if until == Until::Drained && open == 0 => return Ok(()),

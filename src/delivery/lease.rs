@@ -8,15 +8,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::worker::Worker;
 use super::{DeliveryError, store as journal};
+use crate::base::tzdb;
 use crate::work::Core;
 use crate::work::store as registry;
+
+/// What the registry says of the program.
+const BUILD: &str = env!("CARGO_PKG_VERSION");
 
 pub async fn register(core: &Core) -> Result<i64, DeliveryError> {
     let now = core.clock.now();
     let host = format!("{}:{}", core.config.mail.ehlo_name, std::process::id());
     let lease = now.plus_secs(core.config.delivery.lease_secs);
     let mut tx = core.db.begin().await?;
-    let id = registry::insert_worker(&mut tx, &host, env!("CARGO_PKG_VERSION"), now, lease).await?;
+    let id = registry::insert_worker(&mut tx, &host, BUILD, &tzdb::version(), now, lease).await?;
     tx.commit().await?;
     Ok(id)
 }
@@ -46,13 +50,16 @@ pub async fn keep_lease(worker: Arc<Worker>, ended: CancellationToken) {
 async fn renew(core: &Core, id: i64) -> crate::db::Result<bool> {
     let lease = core.clock.now().plus_secs(core.config.delivery.lease_secs);
     let mut tx = core.db.begin().await?;
-    let is_alive = registry::renew_worker(&mut tx, id, lease).await?;
+    let is_alive = registry::renew_worker(&mut tx, id, &tzdb::version(), lease).await?;
     tx.commit().await?;
     Ok(is_alive)
 }
 
-/// Ends the workers whose lease ran out, and puts their rows where they belong.
+/// Ends the workers whose lease ran out, and puts their rows where they belong. By a clock that is wrong, the living look dead.
 pub async fn take_over(core: &Core) {
+    if core.watch.trouble(core).await.is_some() {
+        return;
+    }
     let result: crate::db::Result<()> = async {
         let now = core.clock.now();
         for id in registry::list_dead_workers(&core.db, now).await? {

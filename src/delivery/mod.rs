@@ -55,6 +55,9 @@ pub enum DeliveryError {
         "the relay cannot be used: {0}. What is due stays queued; look at [mail] and at the relay"
     )]
     Relay(String),
+    /// The clock is not to be trusted, so nothing is claimed.
+    #[error("nothing is sent: {0}")]
+    Clock(crate::work::watch::ClockTrouble),
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),

@@ -185,6 +185,15 @@ mod tests {
     }
 
     #[test]
+    fn a_run_has_the_date_that_the_wall_shows_at_its_instant() {
+        // Apia never saw 30 December 2011: what was due on it comes on the 31st, and that is its date.
+        let slot = slot("Pacific/Apia", "2011-12-30", Cadence::Daily);
+        let decision = decide(&slot, 6, slot.next_due_at);
+        assert_eq!(decision.openings[0].local_date.to_string(), "2011-12-31");
+        assert_eq!(decision.next_date.to_string(), "2012-01-01");
+    }
+
+    #[test]
     fn an_immediate_slot_follows_the_log() {
         let slot = slot("Asia/Almaty", "2026-02-28", Cadence::Immediate);
         let now = at("2026-02-28T10:00:00+05:00");

@@ -1,7 +1,9 @@
 //! What long-running work stands on: the [`Core`] every use case is handed, the worker registry, jobs, cursors and meta.
 
+pub mod fitness;
 pub mod job;
 pub mod store;
+pub mod watch;
 
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use crate::base::time::Clock;
 use crate::base::token::KeyRing;
 use crate::config::Config;
 use crate::db::Db;
+use watch::Watch;
 
 /// What every use case needs: settings, database, clock, keys and the bells. Cheap to clone.
 #[derive(Clone)]
@@ -25,6 +28,8 @@ pub struct Core {
     pub keys: Arc<KeyRing>,
     /// Bells that spare a wait; the database is polled as well.
     pub bells: Arc<Bells>,
+    /// Whether the clock is to be trusted.
+    pub watch: Arc<Watch>,
 }
 
 /// In-process bells. Ringing one is a hint: whoever listens looks at the database, and looks anyway every few seconds.
@@ -44,6 +49,7 @@ impl Core {
         Self {
             config: Arc::new(config),
             db,
+            watch: Arc::new(Watch::over(&clock)),
             clock,
             keys: Arc::new(keys),
             bells: Arc::default(),

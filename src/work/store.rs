@@ -10,21 +10,40 @@ pub async fn insert_worker(
     tx: &mut Tx,
     host: &str,
     build: &str,
+    tzdb: &str,
     now: Timestamp,
     lease_until: Timestamp,
 ) -> Result<i64> {
     on_tx!(tx, c => sqlx::query_scalar(
         "INSERT INTO worker (host, build, tzdb, started_at, lease_until) VALUES ($1, $2, $3, $4, $5) RETURNING id")
-        .bind(host).bind(build).bind(TZDB).bind(now).bind(lease_until).fetch_one(c).await)
+        .bind(host).bind(build).bind(tzdb).bind(now).bind(lease_until).fetch_one(c).await)
 }
 
-/// What names the tz database in use.
-const TZDB: &str = "bundled";
+/// Renews a lease, and says which tz database is in use by now; false if the worker was declared dead meanwhile.
+pub async fn renew_worker(
+    tx: &mut Tx,
+    id: i64,
+    tzdb: &str,
+    lease_until: Timestamp,
+) -> Result<bool> {
+    on_tx!(tx, c => sqlx::query("UPDATE worker SET lease_until = $2, tzdb = $3 WHERE id = $1 AND ended_at IS NULL")
+        .bind(id).bind(lease_until).bind(tzdb).execute(c).await.map(|done| done.rows_affected() == 1))
+}
 
-/// Renews a lease; false if the worker was declared dead meanwhile.
-pub async fn renew_worker(tx: &mut Tx, id: i64, lease_until: Timestamp) -> Result<bool> {
-    on_tx!(tx, c => sqlx::query("UPDATE worker SET lease_until = $2 WHERE id = $1 AND ended_at IS NULL")
-        .bind(id).bind(lease_until).execute(c).await.map(|done| done.rows_affected() == 1))
+/// The tz databases of the workers that are alive.
+pub async fn list_live_tzdb(db: &Db, now: Timestamp) -> Result<Vec<String>> {
+    on_db!(db, c => sqlx::query_scalar("SELECT DISTINCT tzdb FROM worker WHERE ended_at IS NULL AND lease_until >= $1 ORDER BY tzdb")
+        .bind(now).fetch_all(c).await)
+}
+
+const TIME_SQLITE: &str = "SELECT CAST(ROUND(unixepoch('subsec') * 1000) AS INTEGER)";
+/// Not now(), which is the transaction's beginning.
+const TIME_POSTGRES: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+
+/// What the database's clock shows. SQLite has none of its own and shows this machine's.
+pub async fn get_database_time(db: &Db) -> Result<Timestamp> {
+    let sql = db.choose(TIME_SQLITE, TIME_POSTGRES);
+    on_db!(db, c => sqlx::query_scalar(sql).fetch_one(c).await)
 }
 
 const LOCK_WORKER_SQLITE: &str =

@@ -28,11 +28,10 @@ type Letter = (String, String, String, String, i64);
 /// Another process at the same database, with chance of its own.
 async fn instance(core: &Core) -> Core {
     Core {
-        config: Arc::clone(&core.config),
         db: Db::connect(&core.config.database).await.unwrap(),
         clock: Clock::fixed(core.clock.now(), 99),
-        keys: Arc::clone(&core.keys),
         bells: Arc::default(),
+        ..core.clone()
     }
 }
 

@@ -246,9 +246,10 @@ async fn an_issue_that_does_not_compile_is_set_aside_and_the_others_go(engine: E
 async fn commit_to_dot(desk: &Desk, delivery_id: i64) {
     let now = desk.core().clock.now();
     let mut tx = desk.core().db.begin().await.unwrap();
-    let worker = work::store::insert_worker(&mut tx, "host", "build", now, now.plus_secs(60))
-        .await
-        .unwrap();
+    let worker =
+        work::store::insert_worker(&mut tx, "host", "build", "2026a", now, now.plus_secs(60))
+            .await
+            .unwrap();
     on_tx!(&mut tx, c => sqlx::query(
         "UPDATE delivery SET state = 'committing', worker_id = $2, attempts = 1, intent_at = $3 WHERE id = $1")
         .bind(delivery_id).bind(worker).bind(now).execute(c).await.map(|_| ()))

@@ -13,6 +13,7 @@ mod ahead;
 mod archive;
 mod audience;
 mod bytes;
+mod clocks;
 mod content;
 mod delivery;
 mod demo;

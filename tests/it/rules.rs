@@ -3,18 +3,19 @@
 //! on a date, and nothing is skipped.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use jarshy::base::time::Timestamp;
-use jarshy::on_db;
+use jarshy::{on_db, work};
 
 use crate::both_engines;
-use crate::support::desk::{Desk, wishes};
+use crate::support::desk::{Desk, PLAIN, relay, wishes};
 use crate::support::{Engine, NEWSROOM, SECRETS, told};
 
 both_engines!(
     a_new_law_moves_the_hour_and_nothing_is_sent_twice_or_skipped,
     an_hour_that_the_law_moves_over_midnight_stays_one_digest_a_date,
+    of_two_instances_the_one_with_older_rules_does_not_plan,
 );
 
 const READER: &str = "aigerim@example.kz";
@@ -68,27 +69,34 @@ impl<'a> Rules<'a> {
         std::fs::create_dir_all(folder.join("Asia")).unwrap();
         std::fs::write(folder.join("Asia/Almaty"), zone_file(first, changes)).unwrap();
         let config = format!(
-            "{NEWSROOM}{SECRETS}[database]\nurl = \"{}\"\n",
-            desk.app.database_url
+            "{NEWSROOM}{SECRETS}[database]\nurl = \"{}\"\n{}",
+            desk.app.database_url,
+            relay(2525, PLAIN)
         );
         std::fs::write(desk.app.folder.path().join("jarshy.toml"), config).unwrap();
         Self { desk, folder }
     }
 
+    /// The version that the database says it has.
+    fn versioned(self, version: &str) -> Self {
+        let line = format!("# version {version}\n");
+        std::fs::write(self.folder.join("tzdata.zi"), line).unwrap();
+        self
+    }
+
     /// What a minute of the service does at that instant.
     fn minute(&self, at: &str) -> String {
+        told(&self.run(at, &["digest", "plan"]))
+    }
+
+    fn run(&self, at: &str, args: &[&str]) -> Output {
         let config: &Path = &self.desk.app.folder.path().join("jarshy.toml");
         let mut command = Command::new(env!("CARGO_BIN_EXE_jarshy"));
         command
             .env("TZDIR", &self.folder)
             .arg("--config")
             .arg(config);
-        told(
-            &command
-                .args(["--at", at, "digest", "plan"])
-                .output()
-                .unwrap(),
-        )
+        command.args(["--at", at]).args(args).output().unwrap()
     }
 
     /// The slot's next instant, as stored.
@@ -183,6 +191,72 @@ async fn an_hour_that_the_law_moves_over_midnight_stays_one_digest_a_date(engine
         [
             mail("2026-02-28T19:30:00Z", "2026-03-01", "Первая"),
             mail("2026-03-01T20:30:00Z", "2026-03-02", "Вторая"),
+        ]
+    );
+    desk.agrees().await;
+}
+
+/// A worker of another instance, with its version of the rules.
+async fn hire(desk: &Desk, tzdb: &str, at: &str) -> i64 {
+    let now: Timestamp = at.parse().unwrap();
+    let mut tx = desk.core().db.begin().await.unwrap();
+    let until = now.plus_secs(60);
+    let id = work::store::insert_worker(&mut tx, "elsewhere", "1", tzdb, now, until)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    id
+}
+
+/// DESIGN 5.3: "of two instances with different ones the older does not plan"; it says so, and once the other is gone it does.
+async fn of_two_instances_the_one_with_older_rules_does_not_plan(engine: Engine) {
+    let desk = Desk::open(engine).await;
+    desk.subscribe(READER, wishes(&["ru"], "Asia/Almaty")).await;
+    desk.publish("ru", "Первая").await;
+    let forward = ("2026-02-28T19:00:00Z", 6);
+    let unknown = Rules::new(&desk, "u", 5, &[]);
+    let old = Rules::new(&desk, "a", 5, &[]).versioned("2026a");
+    let new = Rules::new(&desk, "b", 5, &[forward]).versioned("2026b");
+    let worker = hire(&desk, "2026b", "2026-02-28T03:00:00Z").await;
+    for behind in [&old, &unknown] {
+        let refused = behind.run("2026-02-28T03:00:30Z", &["digest", "plan"]);
+        assert_eq!(refused.status.code(), Some(1));
+        let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(
+            words.contains("nothing is planned here: the tz database of this process is "),
+            "{words}"
+        );
+        assert!(words.contains("a worker with 2026b is at work"), "{words}");
+        // Looking ahead is no planning.
+        told(&behind.run("2026-02-28T03:00:30Z", &["digest", "plan", "--dry-run"]));
+    }
+    assert_eq!(desk.runs().await, []);
+    new.minute("2026-02-28T03:00:40Z");
+    assert_eq!(new.next().await, "2026-03-01T02:00:00Z");
+    desk.publish("ru", "Вторая").await;
+    // An older worker holds nobody up, and one that died a minute ago nobody any more.
+    hire(&desk, "2025c", "2026-03-01T02:00:00Z").await;
+    new.minute("2026-03-01T02:00:00Z");
+    old.minute("2026-03-02T03:00:00Z");
+    let alive =
+        work::store::list_live_tzdb(&desk.core().db, "2026-02-28T03:01:00Z".parse().unwrap());
+    assert_eq!(alive.await.unwrap(), ["2025c", "2026b"]);
+    let mut tx = desk.core().db.begin().await.unwrap();
+    work::store::end_worker(&mut tx, worker, "2026-02-28T03:00:50Z".parse().unwrap())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    // Every process that sends says which version it has.
+    new.run("2026-03-03T02:01:00Z", &["deliver"]);
+    let registered: Vec<String> = on_db!(&desk.core().db, c => sqlx::query_scalar(
+        "SELECT tzdb FROM worker WHERE host <> 'elsewhere'").fetch_all(c).await)
+    .unwrap();
+    assert_eq!(registered, ["2026b"]);
+    assert_eq!(
+        mails(&desk).await,
+        [
+            mail("2026-02-28T03:00:00Z", "2026-02-28", "Первая"),
+            mail("2026-03-01T02:00:00Z", "2026-03-01", "Вторая"),
         ]
     );
     desk.agrees().await;

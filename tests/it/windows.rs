@@ -245,7 +245,7 @@ impl World {
                     person.take_out(article);
                 }
             }
-            16 if self.chance.one_in(8) => self.suppress().await,
+            16 if self.chance.one_in(20) => self.suppress().await,
             _ => {}
         }
     }
@@ -450,7 +450,7 @@ impl World {
     /// Sends what waits. At times a mailbox is gone, which one message finds out.
     async fn send(&mut self, now: Timestamp) {
         let who = self.draw_person();
-        let is_gone = self.chance.one_in(12)
+        let is_gone = self.chance.one_in(5)
             && !self.model.people[who].is_suppressed
             && self.suppressed() < SUPPRESSED;
         self.peer.behave();

@@ -11,6 +11,7 @@ use crate::cli::report::{counted, morning};
 use crate::digest::{self, RunReport};
 use crate::theme::Theme;
 use crate::work::Core;
+use crate::work::fitness::unfit_to_plan;
 use crate::{delivery, newsroom};
 
 /// Options of `jarshy digest plan`.
@@ -27,6 +28,13 @@ pub(super) struct Plan {
 /// Plans, and prints a line for each run.
 pub(super) async fn run(core: &Core, theme: &Theme, args: &Plan) -> anyhow::Result<ExitCode> {
     let (mut reports, mut left_open) = (Vec::new(), 0);
+    let unfit = unfit_to_plan(core).await?;
+    if let Some(unfit) = &unfit {
+        eprintln!("jarshy: {unfit}");
+        if !args.dry_run {
+            return Ok(ExitCode::FAILURE);
+        }
+    }
     if args.dry_run {
         reports = digest::plan_dry(core, theme).await?;
     } else {

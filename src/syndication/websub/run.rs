@@ -112,7 +112,7 @@ impl Hub {
     }
 
     async fn claim(&self, most: i64) -> Result<Vec<Claimed>> {
-        if most < 1 {
+        if most < 1 || self.core.watch.trouble(&self.core).await.is_some() {
             return Ok(Vec::new());
         }
         let now = self.core.clock.now();
