@@ -9,7 +9,7 @@ use crate::base::language::Language;
 use crate::base::time::uid_text;
 use crate::config::Config;
 use crate::newsroom::search::Query;
-use crate::newsroom::store::Filter;
+use crate::newsroom::store::{Filter, Once};
 use crate::newsroom::{Choice, Section, Tag};
 
 /// The three formats.
@@ -149,21 +149,30 @@ impl Scope {
         })
     }
 
-    /// Which articles, by the rows of sections and tags. What has gone meanwhile has no articles.
+    /// Which articles, by the rows of sections and tags. What has gone meanwhile has no articles. A choice of several languages
+    /// has each story once, in the first of them that has it, like the digest of the same selection.
     pub fn filter(&self, sections: &[Section], tags: &BTreeMap<String, Tag>) -> Filter {
         let section = |slug: &String| sections.iter().find(|s| s.slug == *slug).map(|s| s.id);
-        Filter {
-            languages: self.languages().to_vec(),
-            sections: self
-                .sections()
+        let (languages, sections, tags): (_, Vec<i64>, Vec<i64>) = (
+            self.languages().to_vec(),
+            self.sections()
                 .iter()
                 .map(|slug| section(slug).unwrap_or(-1))
                 .collect(),
-            tags: self
-                .tags()
+            self.tags()
                 .iter()
                 .map(|slug| tags.get(slug).map_or(-1, |tag| tag.id))
                 .collect(),
+        );
+        Filter {
+            once: (languages.len() > 1).then(|| Once {
+                languages: languages.clone(),
+                sections: sections.clone(),
+                tags: tags.clone(),
+            }),
+            languages,
+            sections,
+            tags,
             query: match self {
                 Self::Search(_, query) => Some(query.clone()),
                 _ => None,

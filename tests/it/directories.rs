@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jarshy::base::language::Language;
-use jarshy::newsroom::{self, Draft, Published};
+use jarshy::newsroom::{self, Draft, Edit, Published};
 use jarshy::syndication::{Coding, Lookup, Shelf, Sitemap};
 use jarshy::theme::Theme;
 use jarshy::{on_db, on_tx};
@@ -11,10 +11,11 @@ use serde_json::Value;
 
 use crate::both_engines;
 use crate::support::browser::Browser;
-use crate::support::{Engine, TestApp};
+use crate::support::{Chance, Engine, TestApp};
 
 both_engines!(
     a_choice_holds_exactly_what_was_chosen,
+    a_choice_holds_each_story_once_in_the_first_of_its_languages,
     a_search_is_a_feed,
     a_choice_written_otherwise_moves_and_an_unknown_one_is_absent,
     a_release_changes_the_choices_of_its_language_alone,
@@ -129,6 +130,126 @@ async fn a_choice_holds_exactly_what_was_chosen(engine: Engine) {
             };
         }
     }
+}
+
+/// "The same selection as a feed": random stories in some of three languages, sections and topics, which come, go and are filed
+/// anew; whatever was chosen, the feed has each story once, in the first language of the choice that has it there.
+async fn a_choice_holds_each_story_once_in_the_first_of_its_languages(engine: Engine) {
+    const LANGUAGES: [&str; 3] = ["kk", "ru", "en"];
+    const SECTIONS: [&str; 3] = ["society", "economy", "sport"];
+    const KEYS: [&str; 8] = [
+        "kk,ru~~",
+        "ru,kk~~",
+        "en,kk,ru~~",
+        "kk,ru~economy,sport~",
+        "ru,en~society~flood",
+        "en,ru~~flood",
+        "kk~economy~",
+        "~~",
+    ];
+    struct Text {
+        uid: String,
+        title: String,
+        story: usize,
+        language: &'static str,
+        section: &'static str,
+        has_tag: bool,
+    }
+    let app = TestApp::spawn_with(engine, "[feeds]\nitems = 100\n").await;
+    newsroom::sync_sections(&app.core).await.unwrap();
+    publish(&app, "kk", "society", &["flood"], "Су тасқыны").await;
+    let shelf = shelf(&app);
+    let mut chance = Chance::counted(5);
+    let (mut texts, mut stories): (Vec<Text>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut hidden, mut checked) = (0, 0);
+    for step in 0..60 {
+        advance(&app, 60);
+        match chance.below(6) {
+            0 if !texts.is_empty() => {
+                let gone = texts.swap_remove(chance.index(texts.len()));
+                newsroom::withdraw(&app.core, &gone.uid, None)
+                    .await
+                    .unwrap();
+            }
+            1 if !texts.is_empty() => {
+                let moved = chance.index(texts.len());
+                let moved = &mut texts[moved];
+                moved.section = SECTIONS[chance.index(3)];
+                let edit = Edit {
+                    section: Some(moved.section.to_owned()),
+                    ..Edit::default()
+                };
+                newsroom::edit_quietly(&app.core, &moved.uid, edit)
+                    .await
+                    .unwrap();
+            }
+            _ => {
+                let (language, section) = (LANGUAGES[chance.index(3)], SECTIONS[chance.index(3)]);
+                let story = chance.index(stories.len() + 2);
+                let is_known = story < stories.len();
+                let is_there = texts
+                    .iter()
+                    .any(|t| is_known && t.story == story && t.language == language);
+                if is_there {
+                    continue;
+                }
+                let has_tag = chance.below(2) == 0;
+                let title = format!("{language} {step}");
+                let draft = Draft {
+                    section: Some(section.to_owned()),
+                    story_uid: stories.get(story).cloned(),
+                    tags: has_tag.then(|| "flood".to_owned()).into_iter().collect(),
+                    ..Draft::new(self::language(language), title.clone(), "<p>Мәтін.</p>")
+                };
+                let made = newsroom::publish(&app.core, draft).await.unwrap();
+                let story = if is_known { story } else { stories.len() };
+                if !is_known {
+                    stories.push(made.story_uid);
+                }
+                texts.push(Text {
+                    uid: made.uid,
+                    title,
+                    story,
+                    language,
+                    section,
+                    has_tag,
+                });
+            }
+        }
+        shelf.refresh().await.unwrap();
+        for key in KEYS {
+            let parts: Vec<Vec<&str>> = key
+                .split('~')
+                .map(|part| part.split(',').filter(|name| !name.is_empty()).collect())
+                .collect();
+            let is_chosen = |t: &&Text| {
+                (parts[0].is_empty() || parts[0].contains(&t.language))
+                    && (parts[1].is_empty() || parts[1].contains(&t.section))
+                    && (parts[2].is_empty() || t.has_tag)
+            };
+            let rank = |t: &Text| parts[0].iter().position(|tag| *tag == t.language);
+            let chosen: Vec<&Text> = texts.iter().filter(is_chosen).collect();
+            let mut expected: Vec<&str> = chosen
+                .iter()
+                .filter(|t| {
+                    parts[0].is_empty()
+                        || !chosen
+                            .iter()
+                            .any(|o| o.story == t.story && rank(o) < rank(t))
+                })
+                .map(|t| t.title.as_str())
+                .collect();
+            hidden += chosen.len() - expected.len();
+            checked += expected.len();
+            expected.sort_unstable();
+            let feed = json(&shelf, &format!("/f/{key}/feed.json")).await;
+            let mut got = titles(&feed);
+            got.retain(|title| *title != "Су тасқыны");
+            got.sort_unstable();
+            assert_eq!(got, expected, "{key}, step {step}");
+        }
+    }
+    assert!(hidden > 100 && checked > 1000, "{hidden} {checked}");
 }
 
 async fn a_search_is_a_feed(engine: Engine) {

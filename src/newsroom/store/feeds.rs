@@ -2,7 +2,7 @@
 
 use sqlx::QueryBuilder;
 
-use super::read::{list_articles, push_filter, push_one_of};
+use super::read::{list_articles, push_filter, push_one_of, push_rank};
 use super::{CHUNK, Filter};
 use crate::base::language::Language;
 use crate::base::time::Timestamp;
@@ -191,6 +191,14 @@ pub struct Withdrawn {
     pub reason: Option<String>,
 }
 
+/// What was withdrawn is named whatever texts of its story are public by now, so that what is told only grows.
+fn every_text(filter: &Filter) -> Filter {
+    Filter {
+        once: None,
+        ..filter.clone()
+    }
+}
+
 /// Articles of the filter that were withdrawn at or after `since`, the last one first.
 pub async fn list_withdrawn(
     db: &Db,
@@ -198,6 +206,7 @@ pub async fn list_withdrawn(
     since: Timestamp,
     limit: i64,
 ) -> Result<Vec<Withdrawn>> {
+    let filter = &every_text(filter);
     on_db!(db, c => {
         let mut query = QueryBuilder::new(
             "SELECT a.guid, a.language, a.edited_at AS at, a.withdrawal AS reason FROM article a WHERE a.state = 'withdrawn' \
@@ -211,6 +220,7 @@ pub async fn list_withdrawn(
 
 /// When an article of the filter was last withdrawn.
 pub async fn find_last_withdrawal(db: &Db, filter: &Filter) -> Result<Option<Timestamp>> {
+    let filter = &every_text(filter);
     on_db!(db, c => {
         let mut query = QueryBuilder::new("SELECT a.edited_at FROM article a WHERE a.state = 'withdrawn'");
         push_filter!(query, filter, db.is_postgres());

@@ -30,8 +30,8 @@ pub(super) use media::insert_media;
 pub use media::{add_views, find_media, find_media_head, find_media_part, list_views};
 pub use neighbours::find_neighbours;
 pub use read::{
-    Filter, count_public, find_article_by_slug, find_article_by_uid, list_articles, list_public,
-    list_recent, list_translations,
+    Filter, Once, count_public, find_article_by_slug, find_article_by_uid, list_articles,
+    list_public, list_recent, list_translations,
 };
 pub(super) use search::{list_unindexed, put_words};
 pub use sitemap::{

@@ -29,6 +29,20 @@ pub struct Filter {
     pub from: Option<Timestamp>,
     /// Published before.
     pub until: Option<Timestamp>,
+    /// Each story once.
+    pub once: Option<Once>,
+}
+
+/// Of a story's public texts in these languages, sections and with these tags the one alone whose language comes first, as a digest
+/// has it. Stands beside the lists of a [`Filter`], which may be taken apart.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Once {
+    /// Languages in the order of preference.
+    pub languages: Vec<Language>,
+    /// Sections, by row; empty means all.
+    pub sections: Vec<i64>,
+    /// Tags, by row; empty means no narrowing.
+    pub tags: Vec<i64>,
 }
 
 impl Filter {
@@ -222,9 +236,41 @@ macro_rules! push_filter {
         if let Some(until) = $filter.until {
             $query.push(" AND a.released_at < ").push_bind(until);
         }
+        if let Some(once) = &$filter.once {
+            $query.push(
+                " AND NOT EXISTS (SELECT 1 FROM article b WHERE b.story_id = a.story_id AND b.state = 'released' AND b.id <> a.id",
+            );
+            push_one_of!($query, "b.language", &once.languages);
+            push_one_of!($query, "b.section_id", &once.sections);
+            if !once.tags.is_empty() {
+                $query.push(" AND b.id IN (SELECT t.article_id FROM article_tag t WHERE t.article_id > 0");
+                push_one_of!($query, "t.tag_id", &once.tags);
+                $query.push(")");
+            }
+            // Of two texts in one language the later one counts.
+            $query.push(" AND (");
+            push_rank!($query, "b.language", &once.languages);
+            $query.push(", -b.id) < (");
+            push_rank!($query, "a.language", &once.languages);
+            $query.push(", -a.id))");
+        }
     };
 }
-pub(super) use {push_filter, push_one_of};
+
+/// Puts a language's place in a list, for a comparison.
+macro_rules! push_rank {
+    ($query:ident, $column:literal, $languages:expr) => {
+        $query.push(concat!("CASE ", $column));
+        for (place, language) in $languages.iter().enumerate() {
+            $query
+                .push(" WHEN ")
+                .push_bind(language.clone())
+                .push(format!(" THEN {place}"));
+        }
+        $query.push(format!(" ELSE {} END", $languages.len()));
+    };
+}
+pub(super) use {push_filter, push_one_of, push_rank};
 
 /// Public articles, newest first by (`released_at`, `id`): the order of every page for people.
 pub async fn list_public(

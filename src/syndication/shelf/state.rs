@@ -21,7 +21,7 @@ use crate::syndication::websub::hubs;
 use crate::work::store::{find_meta, keep_meta, set_meta};
 
 /// Raised whenever the writers write other bytes for the same articles.
-const WRITER: i64 = 2;
+const WRITER: i64 = 3;
 /// Builds of one writer under different settings: `build` is `WRITER * EPOCHS + epoch`.
 const EPOCHS: i64 = 1 << 32;
 /// More new log entries than this dirty whole languages, so that a large import is not read twice.
