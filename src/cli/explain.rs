@@ -138,6 +138,12 @@ fn newsletter(out: &mut String, told: &OfNewsletter, all: bool) {
     for one in &told.mails {
         mail(out, one, &zone);
     }
+    if !told.told.is_empty() {
+        out.push_str("  what is told of earlier texts\n");
+        for reason in &told.told {
+            let _ = writeln!(out, "    {}", reason.sentence);
+        }
+    }
     let (matched, others): (Vec<&Story>, Vec<&Story>) = told
         .stories
         .iter()

@@ -6,6 +6,7 @@
 mod mails;
 mod runs;
 mod stories;
+mod told;
 
 use jiff::civil::Date;
 
@@ -199,6 +200,7 @@ impl Case<'_> {
             date: self.date.to_string(),
             reasons,
             mails,
+            told: self.told(&rows).await?,
             stories,
             next_due_at: matches!(self.subscription.state.as_str(), "active" | "paused")
                 .then(|| {

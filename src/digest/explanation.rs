@@ -53,6 +53,9 @@ pub struct OfNewsletter {
     pub reasons: Vec<Reason>,
     /// What was planned for the date, and what became of it.
     pub mails: Vec<Mail>,
+    /// Corrections and withdrawals of texts the person had: `corrected` and `withdrawn` where a mail of the date tells of them,
+    /// `waits` where the next mail will.
+    pub told: Vec<Reason>,
     /// The stories of the window and what became of each: those that matched first.
     pub stories: Vec<Story>,
     /// When mail can come next.
@@ -133,6 +136,21 @@ pub struct Story {
     pub is_mailed: bool,
     /// What became of it.
     pub reason: Reason,
+}
+
+impl Story {
+    /// A story that matched a window that was served, and is in no mail of it: its text is one of which no mail could be made.
+    #[must_use]
+    pub(super) fn left_out_if(mut self, is_served: bool) -> Self {
+        if is_served && self.reason.code == "matches" {
+            self.reason = Reason::new(
+                "left-out",
+                "matched and was left out: no mail could be made of its text, as the log says; mend it or the template, then run \
+                 `jarshy article release`",
+            );
+        }
+        self
+    }
 }
 
 /// Instants as text: numbers would leave a reader to guess their unit.

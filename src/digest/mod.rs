@@ -19,6 +19,7 @@ mod foresight;
 mod gather;
 mod headers;
 mod hold;
+mod hours;
 mod issue;
 mod morning;
 mod note;

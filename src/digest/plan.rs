@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::bundle::{Bundle, CHUNK, bundle};
 use super::gather::{Content, Divided, Frame};
+use super::hours::Hours;
 use super::morning::Morning;
 use super::open::TRIES;
 use super::prepare::{Outcome, Prepared, Setting, prepare};
@@ -88,6 +89,7 @@ async fn work_bundle(
         after: 0,
         tallies: HashMap::new(),
         closed: BTreeMap::new(),
+        hours: None,
     };
     let planned = planner.plan_all().await;
     // What was closed before something failed is closed.
@@ -113,6 +115,8 @@ struct Planner<'a> {
     tallies: HashMap<i64, Tally>,
     /// Runs that this planner closed, by slot.
     closed: BTreeMap<i64, Closed>,
+    /// What issues are dated by; read when the first one is made.
+    hours: Option<Hours>,
 }
 
 /// How a run was closed, and its sums of people mailed and people for whom there was nothing.
@@ -233,14 +237,23 @@ impl Planner<'_> {
         else {
             return Ok(());
         };
-        let setting = Setting {
+        let hours = match self.hours.take() {
+            Some(known) => known,
+            None => Hours::of_bundle(self.core, self.bundle).await?,
+        };
+        let mut setting = Setting {
             newsletter: newsletter.clone(),
             sections: sections.into(),
             local_date: *local_date,
             dated_at: self.bundle.due_at,
         };
+        let mut outcomes = Vec::new();
+        for (dated_at, contents) in self.hours.insert(hours).sort(contents) {
+            setting.dated_at = dated_at;
+            outcomes.extend(prepare(self.core, self.theme, &setting, &contents).await?);
+        }
         let mut is_stale = false;
-        for (content, outcome) in prepare(self.core, self.theme, &setting, contents).await? {
+        for (content, outcome) in outcomes {
             match outcome {
                 Outcome::Settled(prepared) => {
                     self.morning
@@ -388,6 +401,13 @@ impl Planner<'_> {
         let Some(entries) = lock_letters(tx, &letters).await? else {
             return Ok(Some(Step::Stale));
         };
+        if entries
+            .values()
+            .any(|entry| entry.class == Some("withdrawn"))
+        {
+            // Nothing of it is left. Picked again, its people have nothing to come, and what they would be told waits for their next mail.
+            return Ok(Some(Step::Stale));
+        }
         let slots: BTreeSet<i64> = served.iter().map(|(member, _)| member.slot_id).collect();
         let runs: Vec<i64> = slots
             .iter()

@@ -18,6 +18,9 @@ pub use history::*;
 pub use hold::*;
 pub use notice::*;
 
+/// Runs that were opened within so many milliseconds were opened together: a few ticks of several instances.
+const TOGETHER_MILLIS: i64 = 300_000;
+
 /// A run that is open.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OpenRun {
@@ -71,6 +74,22 @@ pub async fn insert_run(tx: &mut Tx, run: &NewRun) -> Result<Option<i64>> {
 pub async fn get_last_to_no(tx: &mut Tx, slot_id: i64) -> Result<i64> {
     on_tx!(tx, c => sqlx::query_scalar("SELECT COALESCE(MAX(to_no), 0) FROM run WHERE slot_id = $1")
         .bind(slot_id).fetch_one(c).await)
+}
+
+/// The hours of a newsletter's local date whose runs were opened together with one that was opened then, as (end of the window,
+/// earliest due instant); runs that were missed do not count.
+pub async fn list_hours(
+    db: &Db,
+    newsletter_id: i64,
+    local_date: Date,
+    opened_at: Timestamp,
+) -> Result<Vec<(i64, Timestamp)>> {
+    on_db!(db, c => sqlx::query_as(
+        "SELECT r.to_no, MIN(r.due_at) FROM run r JOIN slot s ON s.id = r.slot_id WHERE s.newsletter_id = $1 AND r.local_date = $2 \
+         AND r.state <> 'skipped' AND r.opened_at >= $3 AND r.opened_at <= $4 GROUP BY r.to_no ORDER BY r.to_no")
+        .bind(newsletter_id).bind(local_date.to_string())
+        .bind(opened_at.plus_millis(-TOGETHER_MILLIS)).bind(opened_at.plus_millis(TOGETHER_MILLIS))
+        .fetch_all(c).await)
 }
 
 /// Open runs that a planner may take, longest due first: all but those that the operator holds and that still have time; these

@@ -10,7 +10,7 @@ use super::compile::{Material, compile};
 use super::open::TRIES;
 use super::order::arrange;
 use super::store::{self, NewIssue, StoredIssue};
-use crate::audience::store::get_newsletter;
+use crate::audience::store::{get_newsletter, mark_untold_of_letter};
 use crate::db::is_retryable;
 use crate::delivery::store::{
     cancel_deliveries, has_open_rows, insert_letter, lock_letter, repoint_deliveries,
@@ -145,6 +145,10 @@ async fn try_supersede(
         return Ok(Step::Nothing);
     }
     if left.is_empty() {
+        // What it would have told of earlier texts is told with the next mail.
+        if let Some(first) = notices.iter().map(|notice| notice.no).min() {
+            mark_untold_of_letter(&mut tx, issue.letter_id, first - 1).await?;
+        }
         update_letter_state(&mut tx, issue.letter_id, "cancelled").await?;
         tx.commit().await?;
         return Ok(Step::Done(None));

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use axum::http::Method;
 use jarshy::audience;
+use jarshy::base::language::Language;
 use jarshy::base::time::Timestamp;
 use jarshy::base::token::{Claims, KeyRing, Purpose};
+use jarshy::newsroom::{self, Draft};
 use jarshy::{on_db, on_tx};
 
 use crate::both_engines;
@@ -174,6 +176,39 @@ async fn settings_hold_every_wish(engine: Engine) {
         .post(&page, &[("has_tags", "1"), ("tag", "qazaq-tili")])
         .await
         .is(422);
+    let draft = Draft {
+        tags: vec!["qazaq-tili".to_owned()],
+        ..Draft::new(
+            Language::parse("kk").unwrap(),
+            "Тіл апталығы басталды",
+            "<p>Апталық.</p>",
+        )
+    };
+    let about_it = newsroom::publish(&house.app.core, draft).await.unwrap();
+    house
+        .browser
+        .post(&page, &[("has_tags", "1"), ("tag", "qazaq-tili")])
+        .await
+        .is(200)
+        .has("name=\"tag\" value=\"qazaq-tili\" checked");
+    let key = "SELECT e.key FROM subscription s JOIN selection e ON e.id = s.selection_id";
+    assert_eq!(house.one(key).await, "kk,ru~~qazaq-tili");
+    newsroom::withdraw(&house.app.core, &about_it.uid, None)
+        .await
+        .unwrap();
+    house
+        .browser
+        .get(&page)
+        .await
+        .is(200)
+        .has("name=\"tag\" value=\"qazaq-tili\" checked");
+    house
+        .browser
+        .post(&page, &[("has_tags", "1")])
+        .await
+        .is(200)
+        .lacks("value=\"qazaq-tili\" checked");
+    assert_eq!(house.one(key).await, "kk,ru~~");
     let save = [
         ("language", "ru"),
         ("language", "kk"),

@@ -33,7 +33,7 @@ pub use run::{
     list_slots_with_due, lock_chunk,
 };
 pub use slot::{Slot, get_slot, list_due_slots, list_slots, lock_slot, update_slot_next};
-pub use untold::{list_untold, mark_told, mark_untold};
+pub use untold::{list_untold, mark_told, mark_untold, mark_untold_of_letter};
 
 /// A stored text that the program cannot read any more: a bug or a foreign hand, so it is told loudly.
 fn unreadable(error: impl std::fmt::Display) -> sqlx::Error {

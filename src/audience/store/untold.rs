@@ -28,6 +28,16 @@ pub async fn mark_untold(tx: &mut Tx, ids: &[i64]) -> Result<()> {
     on_tx!(tx, c => sqlx::query(sql).bind(id_list(ids)).execute(c).await.map(|_| ()))
 }
 
+/// Remembers that something after a number waits for the people of a letter that nobody gets any more, and whose rows still
+/// wait. Call it under the letter's lock: that is out of the usual order, so a planner that comes from the other side may have to
+/// try again.
+pub async fn mark_untold_of_letter(tx: &mut Tx, letter_id: i64, after: i64) -> Result<u64> {
+    on_tx!(tx, c => sqlx::query(
+        "UPDATE subscription SET untold_from = $2 WHERE (untold_from IS NULL OR untold_from > $2) \
+         AND uid IN (SELECT recipient_uid FROM delivery WHERE letter_id = $1 AND state IN ('queued', 'leased', 'held'))")
+        .bind(letter_id).bind(after).execute(c).await.map(|done| done.rows_affected()))
+}
+
 const MARK_TOLD_SQLITE: &str = "UPDATE subscription SET untold_from = NULL WHERE untold_from IS NOT NULL \
      AND id IN (SELECT value FROM json_each($1))";
 /// The engines unfold a JSON list by different functions.

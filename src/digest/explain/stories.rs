@@ -72,6 +72,9 @@ impl Case<'_> {
             frozen_at,
             waits: frame.waits,
         };
+        // Whoever was served by a finished run got all that could be mailed.
+        let is_served =
+            last_run.is_some_and(|run| run.state == "done") && self.subscription.read_to >= to_no;
         let mut happened: BTreeMap<i64, Vec<Happened>> = BTreeMap::new();
         for entry in store::list_happened(&core.db, from, upto).await? {
             happened.entry(entry.story_id).or_default().push(entry);
@@ -92,6 +95,7 @@ impl Case<'_> {
             .iter()
             .filter_map(|(story_id, entries)| {
                 self.story(*story_id, entries, &articles, &window, &of_date, had)
+                    .map(|story| story.left_out_if(is_served))
             })
             .collect();
         stories.sort_by_key(|s| {

@@ -122,6 +122,14 @@ pub async fn list_had(db: &Db, newsletter_id: i64, recipient_uid: &str) -> Resul
         .bind(newsletter_id).bind(recipient_uid).fetch_all(c).await)
 }
 
+/// What the issue of a letter tells of earlier texts, in its order, as (title, whether it was withdrawn).
+pub async fn list_told(db: &Db, letter_id: i64) -> Result<Vec<(String, bool)>> {
+    on_db!(db, c => sqlx::query_as(
+        "SELECT a.title, l.kind = 'withdrawn' AS is_withdrawn FROM issue i JOIN issue_notice n ON n.issue_id = i.id \
+         JOIN article a ON a.id = n.article_id JOIN release_log l ON l.no = n.no WHERE i.letter_id = $1 ORDER BY n.position")
+        .bind(letter_id).fetch_all(c).await)
+}
+
 /// One thing that happened to a text in public.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Happened {
