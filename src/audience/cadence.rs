@@ -192,7 +192,7 @@ mod tests {
         all
     }
 
-    /// Three years of every zone of the tz database: eight in the morning, half past two at night (where most gaps and folds
+    /// T24, T23: three years of every zone of the tz database: eight in the morning, half past two at night (where most gaps and folds
     /// are), half past midnight (where the rest are).
     #[test]
     fn every_zone_has_one_digest_on_each_local_date() {
@@ -234,6 +234,7 @@ mod tests {
         assert!(zones > 400, "{zones} zones: is the tz database there?");
     }
 
+    /// T24: Asia/Almaty across 2024-03-01.
     #[test]
     fn almaty_keeps_its_hour_when_the_law_moves_the_clock() {
         assert_eq!(
@@ -251,6 +252,7 @@ mod tests {
         );
     }
 
+    /// T24: gaps and folds of Berlin, Lord Howe, Cairo, Casablanca and Gaza.
     #[test]
     fn gaps_move_later_by_their_length_and_folds_take_the_first() {
         // Berlin 2026-03-29, 02:00 to 03:00.

@@ -21,7 +21,7 @@ pub struct Subscribe {
     pub location: Names,
     /// Sites beside our own whose pages may hold the form, as origins: `https://www.example.kz`.
     pub origins: Vec<String>,
-    /// Mails that forms filled from one network address may ask for in 24 hours; 0 is no limit.
+    /// Mails that forms filled from one network address may ask for in 24 hours, at each process that serves pages; 0 is no limit.
     pub mails_per_day: i64,
 }
 

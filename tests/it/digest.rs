@@ -258,6 +258,7 @@ async fn an_archived_import_is_never_mailed(engine: Engine) {
     desk.agrees().await;
 }
 
+/// T10: a boot five hours late sends, one past `late_until` does not; nothing is lost.
 async fn a_run_later_than_late_until_is_skipped_and_its_stories_come_next_time(engine: Engine) {
     let desk = Desk::open(engine).await;
     desk.subscribe(AIGERIM, wishes(&["kk"], ALMATY)).await;

@@ -124,6 +124,7 @@ fn mail(at: &str, date: &str, title: &str) -> (String, String, Vec<String>) {
     (at.to_owned(), date.to_owned(), vec![title.to_owned()])
 }
 
+/// T24: an update of the tz database while the service runs.
 async fn a_new_law_moves_the_hour_and_nothing_is_sent_twice_or_skipped(engine: Engine) {
     let desk = Desk::open(engine).await;
     desk.subscribe(READER, wishes(&["ru"], "Asia/Almaty")).await;
