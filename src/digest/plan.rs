@@ -239,7 +239,7 @@ impl Planner<'_> {
         };
         let hours = match self.hours.take() {
             Some(known) => known,
-            None => Hours::of_bundle(self.core, self.bundle).await?,
+            None => Box::pin(Hours::of_bundle(self.core, self.bundle)).await?,
         };
         let mut setting = Setting {
             newsletter: newsletter.clone(),
@@ -250,7 +250,8 @@ impl Planner<'_> {
         let mut outcomes = Vec::new();
         for (dated_at, contents) in self.hours.insert(hours).sort(contents) {
             setting.dated_at = dated_at;
-            outcomes.extend(prepare(self.core, self.theme, &setting, &contents).await?);
+            let prepared = Box::pin(prepare(self.core, self.theme, &setting, &contents));
+            outcomes.extend(prepared.await?);
         }
         let mut is_stale = false;
         for (content, outcome) in outcomes {

@@ -692,13 +692,13 @@ async fn s4_a_correction_that_comes_while_a_morning_is_planned_reaches_everybody
         desk.app.set_time(&day(n));
         desk.open_runs().await;
         let mut planning = Box::pin(desk.work_runs());
-        let mut left = n * n;
+        let (mut left, mut is_planned) = (n * n, false);
         std::future::poll_fn(|context| {
             if left == 0 {
                 return std::task::Poll::Ready(());
             }
             left -= 1;
-            planning.as_mut().poll(context).map(|_| ())
+            planning.as_mut().poll(context).map(|_| is_planned = true)
         })
         .await;
         let edit = Edit {
@@ -706,15 +706,12 @@ async fn s4_a_correction_that_comes_while_a_morning_is_planned_reaches_everybody
             ..Edit::default()
         };
         let sentence = format!("Срок {n} уточнён.");
-        if left == 0 {
-            let correcting = newsroom::correct(desk.core(), &bridge.uid, edit, &sentence);
+        let correcting = newsroom::correct(desk.core(), &bridge.uid, edit, &sentence);
+        if is_planned {
+            correcting.await.unwrap();
+        } else {
             let (_, corrected) = tokio::join!(planning, correcting);
             corrected.unwrap();
-        } else {
-            drop(planning);
-            newsroom::correct(desk.core(), &bridge.uid, edit, &sentence)
-                .await
-                .unwrap();
         }
         for (reader, (address, _)) in READERS.iter().enumerate() {
             let digests = desk.digests(address).await;

@@ -52,12 +52,12 @@ impl Case<'_> {
             .iter()
             .map(|change| change.notice.article_id)
             .collect();
-        let uid = self.subscription.uid.as_str();
+        let row = self.profile.id;
         let sent =
-            store::list_sent_texts(&mut tx, self.newsletter.id, &[uid], &articles, None).await?;
+            store::list_sent_texts(&mut tx, self.newsletter.id, &[row], &articles, None).await?;
         tx.rollback().await?;
         Ok(sent
-            .get(uid)
+            .get(&row)
             .map_or_else(Vec::new, |sent| notices(&changes, since, sent)))
     }
 }
