@@ -76,7 +76,6 @@ impl Texts {
         local_date: Date,
         foreseen: &Foresight,
     ) -> Result<Self, DigestError> {
-        let head_no = get_head(&core.db).await?;
         let ids: BTreeSet<i64> = contents
             .iter()
             .flat_map(|content| {
@@ -85,7 +84,15 @@ impl Texts {
             })
             .collect();
         let ids: Vec<i64> = ids.into_iter().collect();
-        let articles = list_articles(&core.db, &ids).await?;
+        let mut head_no = get_head(&core.db).await?;
+        let articles = loop {
+            let articles = list_articles(&core.db, &ids).await?;
+            let head = get_head(&core.db).await?;
+            // Read again if something happened meanwhile: whoever gets a corrected text must not be told that it was corrected.
+            if head == std::mem::replace(&mut head_no, head) {
+                break articles;
+            }
+        };
         let mut notes = HashMap::new();
         for content in contents {
             if !notes.contains_key(&content.language) {
