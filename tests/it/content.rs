@@ -691,8 +691,14 @@ async fn s4_a_correction_that_comes_while_a_morning_is_planned_reaches_everybody
         let bridge = desk.publish("ru", &wrong(n)).await;
         desk.app.set_time(&day(n));
         desk.open_runs().await;
+        let edit = Edit {
+            title: Some(right(n)),
+            ..Edit::default()
+        };
+        let sentence = format!("Срок {n} уточнён.");
+        let correcting = newsroom::correct(desk.core(), &bridge.uid, edit, &sentence);
         let mut planning = Box::pin(desk.work_runs());
-        let (mut left, mut is_planned) = (n * n, false);
+        let (mut left, mut is_planned) = (if n % 4 == 0 { 0 } else { n * n }, false);
         std::future::poll_fn(|context| {
             if left == 0 {
                 return std::task::Poll::Ready(());
@@ -701,14 +707,13 @@ async fn s4_a_correction_that_comes_while_a_morning_is_planned_reaches_everybody
             planning.as_mut().poll(context).map(|_| is_planned = true)
         })
         .await;
-        let edit = Edit {
-            title: Some(right(n)),
-            ..Edit::default()
-        };
-        let sentence = format!("Срок {n} уточнён.");
-        let correcting = newsroom::correct(desk.core(), &bridge.uid, edit, &sentence);
+        // Some come when all is planned, and some before anything is.
         if is_planned {
             correcting.await.unwrap();
+        } else if n % 4 == 0 {
+            drop(planning);
+            correcting.await.unwrap();
+            desk.work_runs().await;
         } else {
             let (_, corrected) = tokio::join!(planning, correcting);
             corrected.unwrap();
