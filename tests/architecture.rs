@@ -305,10 +305,7 @@ fn each_thing_has_one_home() {
         ("getrandom::", |_, file| file == "base/time.rs"),
         ("Uuid::new_v4", |_, _| false),
         ("Uuid::now_v7", |_, _| false),
-        // The zones come from the folder that TZDIR names, by the library that reads them.
-        ("env::var", |room, file| {
-            room == "config" || file == "base/tzdb.rs"
-        }),
+        ("env::var", |room, _| room == "config"),
         ("reqwest::", |room, _| room == "fetch"),
         ("anyhow::", |room, _| matches!(room, "app" | "cli" | "main")),
     ];

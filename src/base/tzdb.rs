@@ -21,9 +21,9 @@ const UNKNOWN: &str = "unversioned:";
 /// Folders of copies of the same zones, with and without leap seconds.
 const COPIES: [&str; 2] = ["posix", "right"];
 
-/// The version in use now: that of the folder zones are read from, else that of the database in the program.
-pub fn version() -> String {
-    let named = std::env::var_os("TZDIR").map(PathBuf::from);
+/// The version in use now: that of the folder zones are read from, `named` (by `TZDIR`) or one of the usual ones, else that of the
+/// database in the program.
+pub fn version(named: Option<PathBuf>) -> String {
     named
         .into_iter()
         .chain(FOLDERS.map(PathBuf::from))

@@ -62,6 +62,11 @@ impl Finding {
     }
 }
 
+/// The folder that zones are read from if the environment names one: `TZDIR`, which the library of zones heeds by itself.
+pub fn zone_folder() -> Option<PathBuf> {
+    std::env::var_os("TZDIR").map(PathBuf::from)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "settings are where the environment comes in"

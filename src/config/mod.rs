@@ -22,7 +22,7 @@ pub use delivery::{Delivery, Mail, Tls};
 pub use dkim::Dkim;
 pub use feeds::{Feeds, Fetch};
 pub use lanes::Lane;
-pub use load::ConfigError;
+pub use load::{ConfigError, zone_folder};
 pub(crate) use newsroom::parse_hour;
 pub use newsroom::{Names, Newsletter, Newsroom, Operator, Section};
 pub use secrets::Secrets;

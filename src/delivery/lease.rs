@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::worker::Worker;
 use super::{DeliveryError, store as journal};
 use crate::base::tzdb;
+use crate::config::zone_folder;
 use crate::work::Core;
 use crate::work::store as registry;
 
@@ -20,7 +21,15 @@ pub async fn register(core: &Core) -> Result<i64, DeliveryError> {
     let host = format!("{}:{}", core.config.mail.ehlo_name, std::process::id());
     let lease = now.plus_secs(core.config.delivery.lease_secs);
     let mut tx = core.db.begin().await?;
-    let id = registry::insert_worker(&mut tx, &host, BUILD, &tzdb::version(), now, lease).await?;
+    let id = registry::insert_worker(
+        &mut tx,
+        &host,
+        BUILD,
+        &tzdb::version(zone_folder()),
+        now,
+        lease,
+    )
+    .await?;
     tx.commit().await?;
     Ok(id)
 }
@@ -50,7 +59,8 @@ pub async fn keep_lease(worker: Arc<Worker>, ended: CancellationToken) {
 async fn renew(core: &Core, id: i64) -> crate::db::Result<bool> {
     let lease = core.clock.now().plus_secs(core.config.delivery.lease_secs);
     let mut tx = core.db.begin().await?;
-    let is_alive = registry::renew_worker(&mut tx, id, &tzdb::version(), lease).await?;
+    let is_alive =
+        registry::renew_worker(&mut tx, id, &tzdb::version(zone_folder()), lease).await?;
     tx.commit().await?;
     Ok(is_alive)
 }

@@ -11,6 +11,7 @@ use super::foresight::Foresight;
 use super::gather::Content;
 use super::issue::{content_key, uid_of};
 use super::note::find_note;
+use super::open::TRIES;
 use super::order::arrange;
 use super::store::{self, NewIssue};
 use crate::audience::Newsletter;
@@ -85,14 +86,22 @@ impl Texts {
             .collect();
         let ids: Vec<i64> = ids.into_iter().collect();
         let mut head_no = get_head(&core.db).await?;
-        let articles = loop {
-            let articles = list_articles(&core.db, &ids).await?;
+        let mut articles = None;
+        for _ in 0..TRIES {
+            let read = list_articles(&core.db, &ids).await?;
             let head = get_head(&core.db).await?;
             // Read again if something happened meanwhile: whoever gets a corrected text must not be told that it was corrected.
             if head == std::mem::replace(&mut head_no, head) {
-                break articles;
+                articles = Some(read);
+                break;
             }
-        };
+        }
+        let articles = articles.ok_or_else(|| {
+            DigestError::Invalid(
+                "texts change faster than an issue can be made of them; the run stays open"
+                    .to_owned(),
+            )
+        })?;
         let mut notes = HashMap::new();
         for content in contents {
             if !notes.contains_key(&content.language) {
@@ -409,7 +418,7 @@ async fn store_all(
 ) -> Result<Option<Vec<Outcome>>, DigestError> {
     for attempt in 1.. {
         match insert(core, setting, made).await {
-            Err(DigestError::Database(e)) if is_retryable(&e) && attempt < super::open::TRIES => {}
+            Err(DigestError::Database(e)) if is_retryable(&e) && attempt < TRIES => {}
             other => return other,
         }
     }
@@ -423,7 +432,7 @@ async fn store_one(
     made: &(Draft, Compiled),
 ) -> Result<Outcome, DigestError> {
     let key = made.0.key.as_str();
-    for _ in 0..super::open::TRIES {
+    for _ in 0..TRIES {
         if let Some(outcome) = store_all(core, setting, std::slice::from_ref(made))
             .await?
             .and_then(|mut one| one.pop())

@@ -6,6 +6,7 @@ use std::fmt;
 use super::watch::ClockTrouble;
 use super::{Core, store};
 use crate::base::tzdb;
+use crate::config::zone_folder;
 
 /// Why a process does not plan.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,7 +40,7 @@ pub async fn unfit_to_plan(core: &Core) -> crate::db::Result<Option<Unfit>> {
     if let Some(trouble) = core.watch.trouble(core).await {
         return Ok(Some(Unfit::Clock(trouble)));
     }
-    let mine = tzdb::version();
+    let mine = tzdb::version(zone_folder());
     let newest = store::list_live_tzdb(&core.db, core.clock.now())
         .await?
         .into_iter()

@@ -681,7 +681,7 @@ async fn random_histories_lose_nothing_and_repeat_nothing(engine: Engine) {
     let fates = &world.model.fates;
     println!("{fates:?}");
     assert!(
-        fates["mail"] > 150 && fates["immediate mail"] > 50 && fates["second choice"] > 50,
+        fates["mail"] > 200 && fates["immediate mail"] > 50 && fates["second choice"] > 50,
         "{fates:?}"
     );
     for name in [

@@ -240,6 +240,15 @@ pub mod slot {
     use jarshy::audience::store::{Due, Member, list_slots_with_due};
     use jarshy::db::Tx;
 
+    fn both_ways<'a>(slots: &'a [i64], to_no: i64, local_date: &'a str) -> [Due<'a>; 2] {
+        [false, true].map(|is_scan| Due {
+            slots,
+            to_no,
+            local_date,
+            is_scan,
+        })
+    }
+
     /// Locks up to `limit` people behind a row.
     pub async fn lock_chunk(
         tx: &mut Tx,
@@ -250,14 +259,7 @@ pub mod slot {
         limit: i64,
     ) -> Vec<Member> {
         let mut found = Vec::new();
-        for is_scan in [false, true] {
-            let slots = [slot_id];
-            let due = Due {
-                slots: &slots,
-                to_no,
-                local_date,
-                is_scan,
-            };
+        for due in both_ways(&[slot_id], to_no, local_date) {
             found.push(
                 jarshy::audience::store::lock_chunk(tx, &due, (after, i64::MAX), limit)
                     .await
@@ -271,14 +273,7 @@ pub mod slot {
     /// Whether anyone is left, whoever holds them.
     pub async fn is_anyone_due(tx: &mut Tx, slot_id: i64, to_no: i64, local_date: &str) -> bool {
         let mut found = Vec::new();
-        for is_scan in [false, true] {
-            let slots = [slot_id];
-            let due = Due {
-                slots: &slots,
-                to_no,
-                local_date,
-                is_scan,
-            };
+        for due in both_ways(&[slot_id], to_no, local_date) {
             found.push(list_slots_with_due(tx, &due).await.unwrap() == [slot_id]);
         }
         assert_eq!(found[0], found[1]);
